@@ -1,0 +1,162 @@
+/**
+ * Where everything lies in the shared memory: every offset of heddle is in this file.
+ *
+ * The memory is one growable SharedArrayBuffer: a base area (header, thread blocks, event count,
+ * exchanges), then regions of 512 KiB, added when needed. A region holds cells of one size: 4,096
+ * job slots, 32,768 edges, payload blocks, or a deque's array. Addresses are in 32-bit words from
+ * the start of the buffer; a job's number is its address divided by the size of a slot, so that
+ * finding a slot needs no table.
+ */
+import { channelWords } from "../sync/channel.js";
+import { DEQUE_WORDS } from "../sync/deque.js";
+import { eventCountWords } from "../sync/event-count.js";
+import { LINE } from "../sync/words.js";
+
+/** Header words. */
+export const H_REGIONS_END = 0; // address after the last region that was added
+export const H_TICKET = LINE; // threads: 1 – the next place in the first-in first-out order
+export const H_STATE = 2 * LINE; // RUNNING, STOPPING, CANCELLING or STOPPED
+export const H_POOLS = 4 * LINE; // two words for each pool: where to carve next, cells carved
+
+/** Values of H_STATE. */
+export const RUNNING = 0;
+export const STOPPING = 1;
+export const CANCELLING = 2;
+export const STOPPED = 3;
+
+/** A region, in words. */
+export const REGION_WORDS = (512 * 1024) / 4;
+
+/** A job slot: 128 bytes, two cache lines; everything that a small job needs is in the first. */
+export const SLOT_LOG = 5;
+export const SLOT_WORDS = 1 << SLOT_LOG;
+export const S_GENERATION = 0; // how many jobs with handles have had this slot
+export const S_FUNCTION = 1; // function id, number of arguments, flags
+export const S_UNMET = 2; // atomic: unmet prerequisites, plus UNSCHEDULED
+export const S_CONTINUATIONS = 3; // atomic: head of the list of edges to the jobs after this one
+export const S_OWNER = 4; // the thread that has the handle; for a job of a group, the group's address
+export const S_FAILURE = 5; // atomic: payload that tells why the job failed or must not run, or 0
+export const S_PINS = 6; // atomic: threads that look at this slot through a handle from elsewhere
+export const S_PREREQUISITES = 7; // atomic: head of the list of edges from the jobs before this one
+export const S_EDGE = 8; // the slot's own edge, for its first prerequisite (E_NEXT, E_SOURCE)
+export const S_TICKET = 8; // in the queue of threads: 1
+export const S_LINK = 8; // when done, in the owner's list of finished jobs; when free, in a free list
+export const S_ARGUMENTS = 10; // eleven float64: arguments, then the result
+export const ARGUMENT_CELLS = 11;
+
+/** S_FUNCTION: function id (20 bits), number of arguments (4 bits), flags. */
+export const FUNCTION_BITS = 20;
+export const FUNCTION_MASK = (1 << FUNCTION_BITS) - 1;
+export const COUNT_MASK = 15;
+export const SPILLED = 15; // as a number of arguments: all of them are in one payload
+export const F_GROUP = 1 << 24; // belongs to a group: no handle, no edges
+export const F_OBSERVER = 1 << 25; // runs nothing: takes over the outcome of its prerequisite
+
+/** S_UNMET: set until the job is scheduled. */
+export const UNSCHEDULED = 1 << 30;
+/** S_CONTINUATIONS: the job has finished; nothing can be linked after it any more. */
+export const CLOSED = -1;
+
+/**
+ * An edge, 16 bytes. Its address is its number; the edge inside a slot has the number -slot,
+ * its target is that slot, and it is the oldest of the slot's prerequisites.
+ */
+export const EDGE_WORDS = 4;
+export const E_NEXT = 0; // next edge in the source's list of continuations
+export const E_SOURCE = 1; // the prerequisite, or 0 once it is met
+export const E_TARGET = 2;
+export const E_OLDER = 3; // next edge in the target's list of prerequisites
+
+/** A thread's block. */
+export const B_FINISHED = 0; // atomic: stack of finished jobs whose handles this thread has
+export const B_ACTIVITY = LINE; // BUSY, IDLE or STUCK
+export const B_DEQUE = 2 * LINE;
+export const BLOCK_WORDS = B_DEQUE + DEQUE_WORDS;
+
+/** Values of B_ACTIVITY. */
+export const IDLE = 0;
+export const BUSY = 1;
+export const STUCK = 2; // in a job, waiting for room in a full arena
+
+/** A group's record, in a payload block. */
+export const G_DONE = 0; // atomic: jobs that have finished
+export const G_TARGET = 1; // atomic: how many must have finished for the owner to be woken, or NOBODY
+export const G_OWNER = 2;
+export const G_FAILURE = 3; // atomic: payload of the first failure, or 0
+export const GROUP_BYTES = 16;
+export const NOBODY = -1;
+
+/** A payload block: two words, then its bytes. */
+export const P_BYTES = 0;
+export const P_CLASS = 1;
+export const P_DATA = 2;
+/** Payload classes: blocks of 2^6 to 2^30 bytes. */
+export const SMALLEST_CLASS = 6;
+export const LARGEST_CLASS = 30;
+
+/** The pools: job slots, edges, then one for each payload class. */
+export const POOL_SLOTS = 0;
+export const POOL_EDGES = 1;
+export const POOL_PAYLOADS = 2;
+export const POOLS = POOL_PAYLOADS + LARGEST_CLASS - SMALLEST_CLASS + 1;
+
+/** What kinds of cells a pool has, and how they travel between threads. */
+export interface PoolShape {
+  readonly cellWords: number;
+  /** Cells that change threads at once. */
+  readonly batch: number;
+  /** Batches that can be between threads. */
+  readonly exchange: number;
+  /** Where a free cell keeps the address of the next one. */
+  readonly link: number;
+}
+
+/** The layout for a number of threads (the creating one included) and of live jobs. */
+export interface Layout {
+  readonly threads: number;
+  readonly maxJobs: number;
+  readonly shapes: readonly PoolShape[];
+  readonly exchanges: readonly number[];
+  readonly slotLimit: number;
+  readonly events: number;
+  readonly baseWords: number;
+  readonly maxWords: number;
+  blockOf(thread: number): number;
+}
+
+const MAX_BYTES = 2 ** 31;
+const PAYLOAD_BYTES = 2 ** 30;
+
+export function layoutFor(threads: number, maxJobs: number): Layout {
+  const shapes: PoolShape[] = [];
+  // A small arena exchanges small batches, so that few free slots are out of others' reach.
+  const slotBatch = Math.min(64, powerOfTwo(maxJobs / (16 * threads)) / 2);
+  const slotLimit = maxJobs + threads * (3 * slotBatch + 1);
+  shapes.push({ cellWords: SLOT_WORDS, batch: slotBatch, exchange: powerOfTwo(slotLimit / slotBatch), link: S_LINK });
+  shapes.push({ cellWords: EDGE_WORDS, batch: 64, exchange: 2 ** 17, link: 0 });
+  for (let log = SMALLEST_CLASS; log <= LARGEST_CLASS; log++) {
+    const batch = log <= 10 ? 64 : log <= 14 ? 8 : 1;
+    const exchange = log <= 8 ? 2 ** 16 : 2 ** 14;
+    shapes.push({ cellWords: 2 ** (log - 2), batch, exchange, link: 0 });
+  }
+  let next = H_POOLS + POOLS * 2;
+  const place = (words: number) => {
+    const at = Math.ceil(next / LINE) * LINE;
+    next = at + words;
+    return at;
+  };
+  const blocks = place(threads * BLOCK_WORDS);
+  const events = place(eventCountWords(threads));
+  const exchanges = shapes.map((shape) => place(channelWords(shape.exchange)));
+  const baseWords = Math.ceil(next / REGION_WORDS) * REGION_WORDS;
+  const queues = threads * powerOfTwo(slotLimit) * 4 * 2;
+  const edges = slotLimit * EDGE_WORDS * 4 * 4;
+  const maxBytes = Math.min(MAX_BYTES, baseWords * 4 + slotLimit * SLOT_WORDS * 4 + queues + edges + PAYLOAD_BYTES);
+  const maxWords = Math.floor(maxBytes / 4 / REGION_WORDS) * REGION_WORDS;
+  const blockOf = (thread: number) => blocks + thread * BLOCK_WORDS;
+  return { threads, maxJobs, shapes, exchanges, slotLimit, events, baseWords, maxWords, blockOf };
+}
+
+function powerOfTwo(atLeast: number): number {
+  return Math.max(2, 2 ** Math.ceil(Math.log2(atLeast)));
+}

@@ -1,0 +1,33 @@
+/** Node, Deno and Bun: threads, messages received synchronously, the event loop. */
+import { MessageChannel, type MessagePort, parentPort, receiveMessageOnPort, Worker, workerData } from "node:worker_threads";
+
+export { MessageChannel, type MessagePort, parentPort, Worker, workerData };
+
+/** Room on each worker's stack for jobs that wait inside jobs, in MiB. */
+const STACK_MEBIBYTES = 16;
+
+/** Starts a thread that runs this package's worker module. */
+export function startThread(name: string, data: unknown, transfer: MessagePort[]): Worker {
+  return new Worker(new URL("../worker.js", import.meta.url), {
+    name,
+    workerData: data,
+    transferList: transfer,
+    resourceLimits: { stackSizeMb: STACK_MEBIBYTES },
+  });
+}
+
+/** Takes a message that has already arrived, without going round the event loop. */
+export function receiveNow(port: MessagePort): unknown {
+  return receiveMessageOnPort(port)?.message;
+}
+
+/** Goes round the event loop once. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Whether the thread has timers or requests in flight, which need its event loop. */
+export function hasPendingWork(): boolean {
+  const resources = process.getActiveResourcesInfo?.() ?? [];
+  return resources.some((resource) => resource !== "MessagePort" && resource !== "Immediate");
+}

@@ -1,0 +1,115 @@
+/** What one thread needs to schedule: its view of the shared memory and its own queues and pools. */
+import {
+  B_ACTIVITY,
+  B_DEQUE,
+  BUSY,
+  H_STATE,
+  IDLE,
+  type Layout,
+  POOL_EDGES,
+  POOL_SLOTS,
+  REGION_WORDS,
+} from "../memory/layout.js";
+import { Memory } from "../memory/memory.js";
+import { Payloads } from "../memory/payloads.js";
+import { Pool } from "../memory/pool.js";
+import { Deque } from "../sync/deque.js";
+import { EventCount } from "../sync/event-count.js";
+
+/** What the layers above do for the scheduler, which knows nothing of JavaScript values. */
+export interface Runner {
+  /** Runs the function of `slot` and leaves its result or its failure in the slot. */
+  run(slot: number): void;
+  /** Takes over the outcome of `slot`, whose handle is on this thread; nobody else needs it any more. */
+  deliver(slot: number): void;
+  /** Frees the arguments of `slot`, which will not run. */
+  drop(slot: number): void;
+  /** Gives the job `to` the outcome of the finished job `from`. */
+  copyOutcome(from: number, to: number): void;
+  /** Makes `target` fail because its prerequisite `source` has failed. */
+  taint(target: number, source: number): void;
+  /** Makes `slot` fail because the system was shut down by force. */
+  cancel(slot: number): void;
+}
+
+/** The creating thread. It only submits, and helps while it waits; the others are workers. */
+export const MAIN = 0;
+
+export class Context {
+  readonly memory: Memory;
+  readonly me: number;
+  readonly threads: number;
+  readonly block: number;
+  readonly slots: Pool;
+  readonly edges: Pool;
+  readonly payloads: Payloads;
+  readonly deques: readonly Deque[];
+  readonly deque: Deque;
+  readonly events: EventCount;
+  readonly runner: Runner;
+  /** With one worker: first-in first-out, and only the worker executes. */
+  readonly fifo: boolean;
+  /** Handles have crossed threads here, so that others may look at our slots: see graph.ts. */
+  pinning = false;
+  /** Released slots that others were still looking at. */
+  readonly pinned: number[] = [];
+  /** Jobs of groups that this thread has finished and not yet counted: see group.ts. */
+  countedGroup = 0;
+  counted = 0;
+  /** How deep jobs wait inside jobs. */
+  depth = 0;
+  /** Jobs executed; decides when to look elsewhere. */
+  executed = 0;
+  /** threads: 1 – items appended on the main thread and not yet published. */
+  unpublished: number[] = [];
+  /** Scratch for batches. */
+  readonly batch = new Int32Array(64);
+  victim = 0;
+
+  constructor(buffer: SharedArrayBuffer | undefined, layout: Layout, me: number, runner: Runner) {
+    const memory = buffer === undefined ? Memory.create(layout) : Memory.attach(buffer, layout);
+    this.memory = memory;
+    this.me = me;
+    this.threads = layout.threads;
+    this.block = layout.blockOf(me);
+    this.slots = new Pool(memory, POOL_SLOTS, layout.slotLimit);
+    this.edges = new Pool(memory, POOL_EDGES);
+    this.payloads = new Payloads(memory);
+    const allocate = (words: number) => memory.addRegions(Math.ceil(words / REGION_WORDS));
+    this.deques = Array.from(
+      { length: layout.threads },
+      (_, thread) => new Deque(memory, layout.blockOf(thread) + B_DEQUE, allocate),
+    );
+    this.deque = this.deques[me];
+    this.events = new EventCount(memory, layout.events, layout.threads);
+    this.runner = runner;
+    this.fifo = layout.threads === 2;
+    this.victim = me;
+  }
+
+  /** RUNNING, STOPPING, CANCELLING or STOPPED. */
+  get state(): number {
+    // Set by the main thread's shutdown; whoever sees it late acts on it one job later.
+    return Atomics.load(this.memory.i32, H_STATE);
+  }
+
+  /** Tells threads that wait for room in the arena whether this one may still finish jobs. */
+  setActivity(activity: number): void {
+    // Read by threads that decide whether waiting for room can help: see room.ts.
+    Atomics.store(this.memory.i32, this.block + B_ACTIVITY, activity);
+  }
+
+  /** Whether any thread but this one is at work. */
+  get othersBusy(): boolean {
+    const { memory, me, threads } = this;
+    for (let thread = 0; thread < threads; thread++) {
+      if (thread === me) continue;
+      // Pairs with setActivity.
+      const activity = Atomics.load(memory.i32, memory.layout.blockOf(thread) + B_ACTIVITY);
+      if (activity === BUSY) return true;
+    }
+    return false;
+  }
+}
+
+export { BUSY, IDLE };

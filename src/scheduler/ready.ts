@@ -1,0 +1,113 @@
+/** Where ready jobs are put and found. */
+import { H_TICKET, S_TICKET, SLOT_LOG } from "../memory/layout.js";
+import { NOTHING } from "../sync/deque.js";
+import { type Context, MAIN } from "./context.js";
+
+/** Look at the submitted jobs first every so often, so that a worker's own jobs cannot starve them. */
+const FAIRNESS = 61;
+const STEAL_LIMIT = 64;
+
+/** Appends a ready job to this thread's deque; `publishReady` shows it to others. */
+export function appendReady(context: Context, slot: number): void {
+  if (context.fifo) {
+    if (context.me === MAIN) {
+      if (context.unpublished.length === 0) queueMicrotask(() => publishReady(context));
+      context.unpublished.push(slot);
+      return;
+    }
+    // Gives the job its place in the order in which jobs became ready, on both threads together.
+    const ticket = Atomics.add(context.memory.i32, H_TICKET, 1);
+    context.memory.i32[(slot << SLOT_LOG) + S_TICKET] = ticket;
+  }
+  append(context, slot);
+}
+
+/** Publishes what was appended, and wakes a worker if one sleeps. */
+export function publishReady(context: Context): void {
+  if (context.fifo && context.me === MAIN) {
+    const { unpublished, memory } = context;
+    if (unpublished.length === 0) return;
+    // As in appendReady, for the whole batch: it stays together.
+    const ticket = Atomics.add(memory.i32, H_TICKET, unpublished.length);
+    for (let k = 0; k < unpublished.length; k++) {
+      memory.i32[(unpublished[k] << SLOT_LOG) + S_TICKET] = (ticket + k) | 0;
+      append(context, unpublished[k]);
+    }
+    unpublished.length = 0;
+  }
+  context.deque.publish();
+  context.events.notifyOne();
+}
+
+function append(context: Context, slot: number): void {
+  if (!context.deque.append(slot)) {
+    throw new Error("heddle's shared memory is exhausted: no room for a larger queue; give a smaller maxJobs");
+  }
+}
+
+/** Finds a ready job. @returns its slot, or NOTHING */
+export function findReady(context: Context): number {
+  const slot = context.fifo ? findOldest(context) : find(context);
+  if (slot !== NOTHING) context.memory.reach(slot << SLOT_LOG);
+  return slot;
+}
+
+function find(context: Context): number {
+  const { deque, deques, me, threads } = context;
+  if (me === MAIN) {
+    const own = deque.steal();
+    if (own !== NOTHING) return own;
+  } else {
+    if (++context.executed % FAIRNESS === 0) {
+      const submitted = deques[MAIN].steal();
+      if (submitted !== NOTHING) return submitted;
+    }
+    const own = deque.pop();
+    if (own !== NOTHING) return own;
+    const submitted = takeSubmitted(context);
+    if (submitted !== NOTHING) return submitted;
+  }
+  for (let k = 1; k < threads; k++) {
+    context.victim = context.victim + 1 < threads ? context.victim + 1 : 1;
+    if (context.victim === me) continue;
+    const stolen = deques[context.victim].steal();
+    if (stolen === NOTHING) continue;
+    // More may be there: one woken worker wakes the next.
+    if (!deques[context.victim].empty) context.events.notifyOne();
+    return stolen;
+  }
+  return NOTHING;
+}
+
+/** Takes a batch of what the main thread has submitted; all but the first go onto our own deque. */
+function takeSubmitted(context: Context): number {
+  const { deque, batch } = context;
+  const count = context.deques[MAIN].stealMany(batch, STEAL_LIMIT);
+  if (count === 0) return NOTHING;
+  if (count > 1) {
+    // Newest first, so that we pop them in the order in which they were submitted.
+    for (let k = count - 1; k > 0; k--) append(context, batch[k]);
+    publishReady(context);
+  }
+  return batch[0];
+}
+
+/** threads: 1 – the job that became ready first, on either thread. */
+function findOldest(context: Context): number {
+  if (context.me === MAIN) return NOTHING;
+  const { deque, deques, memory } = context;
+  const submitted = deques[MAIN].peek();
+  const own = deque.peek();
+  if (own === NOTHING) return submitted === NOTHING ? NOTHING : deques[MAIN].steal();
+  if (submitted === NOTHING) return deque.steal();
+  memory.reach(submitted << SLOT_LOG);
+  const earlier =
+    memory.i32[(own << SLOT_LOG) + S_TICKET] - memory.i32[(submitted << SLOT_LOG) + S_TICKET];
+  return (earlier | 0) < 0 ? deque.steal() : deques[MAIN].steal();
+}
+
+/** Whether no job seems ready anywhere. */
+export function nothingReady(context: Context): boolean {
+  for (const deque of context.deques) if (!deque.empty) return false;
+  return true;
+}

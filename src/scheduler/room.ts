@@ -1,0 +1,51 @@
+/** A full arena: a thread that is in a job executes others until there is room. */
+import { STUCK } from "../memory/layout.js";
+import { BUSY, type Context } from "./context.js";
+import { drainFinished, executeAll } from "./finish.js";
+import { flushGroup } from "./group.js";
+import { findReady } from "./ready.js";
+import { releasePinned } from "./slots.js";
+import { MAX_DEPTH } from "./wait.js";
+
+/** How long to leave the machine to the others before looking again, in milliseconds. */
+const PAUSE = 0.5;
+
+/** What `Atomics.wait` sleeps on while there is nothing to be told. */
+const nobody = new Int32Array(new SharedArrayBuffer(4));
+
+/** Frees what this thread itself holds on to: finished jobs whose outcomes it has not taken over. */
+export function reclaim(context: Context): void {
+  drainFinished(context);
+  if (context.pinned.length > 0) releasePinned(context);
+}
+
+/**
+ * Executes a job, or lets other threads finish theirs, so that there may be room now.
+ *
+ * Sleeping here is bounded by what other threads are doing: as soon as none of them is at work
+ * (all idle, or stuck here too) and nothing is ready, waiting is in vain and it says so.
+ *
+ * @returns false when no thread can make room: every live job waits for something else
+ */
+export function makeRoom(context: Context): boolean {
+  flushGroup(context);
+  if (context.depth < MAX_DEPTH) {
+    const job = findReady(context);
+    if (job !== 0) {
+      context.depth++;
+      try {
+        executeAll(context, job);
+      } finally {
+        context.depth--;
+      }
+      reclaim(context);
+      return true;
+    }
+  }
+  context.setActivity(STUCK);
+  const worthwhile = context.othersBusy;
+  if (worthwhile) Atomics.wait(nobody, 0, 0, PAUSE);
+  context.setActivity(BUSY);
+  reclaim(context);
+  return worthwhile;
+}

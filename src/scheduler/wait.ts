@@ -1,0 +1,99 @@
+/** Waiting synchronously: the waiting thread executes other jobs meanwhile. */
+import { B_FINISHED } from "../memory/layout.js";
+import { LISTENING, WAITING } from "../sync/event-count.js";
+import { BUSY, type Context, IDLE, MAIN } from "./context.js";
+import { drainFinished, execute } from "./finish.js";
+import { flushGroup } from "./group.js";
+import { appendReady, findReady, nothingReady, publishReady } from "./ready.js";
+import { releasePinned } from "./slots.js";
+
+/** What can be waited for. */
+export interface Settleable {
+  readonly settled: boolean;
+}
+
+/** How deep jobs may wait inside jobs that wait: every level takes some of the thread's stack. */
+export const MAX_DEPTH = 1500;
+
+/** Looks at the queues this often before going to sleep: some 20 microseconds. */
+const SPINS = 300;
+
+/**
+ * Executes jobs until `target` has settled.
+ *
+ * @throws RangeError when jobs wait inside jobs too deeply
+ */
+export function waitFor(context: Context, target: Settleable): void {
+  flushGroup(context);
+  if (context.me === MAIN) publishReady(context);
+  drainFinished(context);
+  if (target.settled) return;
+  if (context.depth >= MAX_DEPTH) {
+    throw new RangeError(
+      `jobs wait inside jobs ${MAX_DEPTH} deep; link them with then/after instead of waiting, or wait less deeply`,
+    );
+  }
+  context.depth++;
+  if (context.me === MAIN) context.setActivity(BUSY);
+  try {
+    helpUntil(context, target);
+  } finally {
+    context.depth--;
+    if (context.me === MAIN) context.setActivity(IDLE);
+  }
+}
+
+function helpUntil(context: Context, target: Settleable): void {
+  while (!target.settled) {
+    let job = findReady(context);
+    while (job !== 0) {
+      job = execute(context, job);
+      drainFinished(context);
+      if (job !== 0 && target.settled) {
+        // Handed off to us, but we are done here: leave it to whoever is next.
+        appendReady(context, job);
+        publishReady(context);
+        return;
+      }
+      if (target.settled) return;
+    }
+    flushGroup(context);
+    if (!spin(context, target)) sleep(context, target);
+    drainFinished(context);
+  }
+}
+
+/** Looks around for a short time. @returns whether there is something to do */
+function spin(context: Context, target: Settleable): boolean {
+  const { memory, block } = context;
+  for (let k = 0; k < SPINS; k++) {
+    // Pairs with the push in finish.ts.
+    if (Atomics.load(memory.i32, block + B_FINISHED) !== 0 || target.settled) return true;
+    if (mayTake(context) && !nothingReady(context)) return true;
+  }
+  return false;
+}
+
+function sleep(context: Context, target: Settleable): void {
+  const { events, me } = context;
+  const state = mayTake(context) ? WAITING : LISTENING;
+  events.prepare(me, state);
+  // The last look, after the announcement: no wake is lost.
+  drainFinished(context);
+  if (target.settled || (mayTake(context) && !nothingReady(context))) {
+    events.cancel(me);
+  } else {
+    context.setActivity(IDLE);
+    events.commit(me, state);
+    context.setActivity(BUSY);
+    drainFinished(context);
+  }
+  // The wake may have been for work, and we may be done waiting: pass it on.
+  if (target.settled && !nothingReady(context)) events.notifyOne();
+  if (context.pinned.length > 0) releasePinned(context);
+}
+
+/** threads: 1 – only the worker executes, so that the order is kept. */
+function mayTake(context: Context): boolean {
+  return !(context.fifo && context.me === MAIN);
+}

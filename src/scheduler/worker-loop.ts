@@ -1,0 +1,121 @@
+/** What a worker does all its life: execute, look around, go round its event loop, sleep. */
+import { CANCELLING, H_STATE, RUNNING, STOPPED, STOPPING } from "../memory/layout.js";
+import { BUSY, type Context, IDLE } from "./context.js";
+import { drainFinished, execute } from "./finish.js";
+import { flushGroup } from "./group.js";
+import { appendReady, findReady, nothingReady, publishReady } from "./ready.js";
+import { releasePinned } from "./slots.js";
+
+/** How long jobs may run before the event loop gets its turn, in milliseconds. */
+const SLICE = 10;
+/** Jobs between two looks at the clock, at most. */
+const LONGEST_INTERVAL = 64;
+/** Looks at the queues this often before it goes to sleep: some 20 microseconds. */
+const SPINS = 300;
+
+/** What the worker's loop needs from its surroundings. */
+export interface Surroundings {
+  /** Goes round the event loop once: timers, messages, output. */
+  turn(): Promise<void>;
+  /** Whether timers or the like are pending, so that the thread must not block. */
+  pending(): boolean;
+  /** Called between jobs, when none is running on this thread. */
+  between(): void;
+}
+
+/** Executes jobs until the system is stopped and nothing is left to do. */
+export async function workerLoop(context: Context, surroundings: Surroundings): Promise<void> {
+  context.setActivity(BUSY);
+  for (;;) {
+    const outOfWork = runSlice(context);
+    surroundings.between();
+    if (outOfWork && spin(context)) continue;
+    await surroundings.turn();
+    drainFinished(context);
+    if (context.pinned.length > 0) releasePinned(context);
+    if (outOfWork && nothingReady(context) && (await sleep(context, surroundings))) return;
+  }
+}
+
+/** Executes jobs for about SLICE milliseconds. @returns true if there were no more */
+function runSlice(context: Context): boolean {
+  const end = performance.now() + SLICE;
+  let interval = 1;
+  let last = end - SLICE;
+  let countdown = interval;
+  let job = 0;
+  for (;;) {
+    if (job === 0) job = findReady(context);
+    if (job === 0) {
+      flushGroup(context);
+      drainFinished(context);
+      return true;
+    }
+    job = execute(context, job);
+    if (--countdown > 0) continue;
+    const now = performance.now();
+    if (now >= end) {
+      if (job !== 0) {
+        appendReady(context, job);
+        publishReady(context);
+      }
+      flushGroup(context);
+      return false;
+    }
+    // Short jobs need a look at the clock less often than long ones.
+    interval = now - last < 1 ? Math.min(interval * 2, LONGEST_INTERVAL) : 1;
+    countdown = interval;
+    last = now;
+  }
+}
+
+function spin(context: Context): boolean {
+  for (let k = 0; k < SPINS; k++) {
+    if (!nothingReady(context)) return true;
+  }
+  return false;
+}
+
+/** Sleeps until there may be work. @returns true when the system has stopped */
+async function sleep(context: Context, surroundings: Surroundings): Promise<boolean> {
+  const { events, me } = context;
+  events.prepare(me);
+  // The last look, after the announcement: no wake is lost.
+  drainFinished(context);
+  if (!nothingReady(context)) {
+    events.cancel(me);
+    return false;
+  }
+  if (mayStop(context)) {
+    events.cancel(me);
+    events.notifyAll();
+    return true;
+  }
+  context.setActivity(IDLE);
+  if (surroundings.pending()) await events.commitAsync(me);
+  else events.commit(me);
+  context.setActivity(BUSY);
+  drainFinished(context);
+  return false;
+}
+
+/** Whether the system is to stop and no worker has anything to do. */
+function mayStop(context: Context): boolean {
+  const { state, events, threads, memory } = context;
+  if (state === RUNNING) return false;
+  if (state === STOPPED) return true;
+  // Every worker has announced its sleep, and there is nothing to find: as only running workers make
+  // jobs ready now, none will come. The order matters: first that all sleep, then that nothing is there.
+  if (events.sleepers < threads - 1 || !nothingReady(context)) return false;
+  // Seen by the others, who are woken by the caller.
+  Atomics.store(memory.i32, H_STATE, STOPPED);
+  return true;
+}
+
+/** Asks all workers to stop when nothing is left to do; `force`: without running what has not started. */
+export function stopWorkers(context: Context, force: boolean): void {
+  publishReady(context);
+  // Seen by each worker when it looks for the next job, and by those that sleep because they are woken.
+  Atomics.store(context.memory.i32, H_STATE, force ? CANCELLING : STOPPING);
+  context.events.notifyAll();
+}

@@ -1,0 +1,61 @@
+/**
+ * How a value lies in a 64-bit cell: a number is itself; everything else is a not-a-number pattern
+ * that no arithmetic produces (NaN boxing): the upper 24 bits are the tag, then a kind, then 32 bits
+ * of content. A number that is not a number is stored as the usual NaN.
+ */
+
+/** The tag, as the signed upper word of a cell, and its mask. */
+export const TAG = 0xfffc0000 | 0;
+export const TAG_MASK = ~0xff;
+
+export const UNDEFINED = 1;
+export const NULL = 2;
+export const FALSE = 3;
+export const TRUE = 4;
+export const STRING8 = 5; // content: a payload of Latin-1 characters
+export const STRING16 = 6; // content: a payload of UTF-16 code units
+export const CLONE = 7; // content: a payload of a structured clone
+export const BUFFER = 8; // content: a shared buffer's number
+export const VIEW = 9; // content: a shared buffer's number; the next cells: byte offset * 16 + type, length
+export const MEMORY = 10; // content: a shared WebAssembly.Memory's number
+export const JOB = 11; // content: a job's slot; the next cell: its generation
+export const FAILED_JOB = 12; // content: a payload of the failure
+
+/** Cells that the widest value takes. */
+export const WIDEST = 3;
+
+/** How many cells a value of a kind takes. */
+export function widthOf(kind: number): number {
+  return kind === VIEW ? 3 : kind === JOB ? 2 : 1;
+}
+
+const VIEWS = [
+  Int8Array,
+  Uint8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
+  DataView,
+];
+
+/** The number of a view's type; `Buffer` and other subclasses count as what they extend. */
+export function viewType(view: ArrayBufferView): number {
+  const exact = VIEWS.indexOf(view.constructor as (typeof VIEWS)[number]);
+  return exact >= 0 ? exact : VIEWS.findIndex((type) => view instanceof type);
+}
+
+/** Makes a view on a buffer; `length` is in elements (bytes for a DataView). */
+export function makeView(type: number, buffer: ArrayBufferLike, offset: number, length: number): ArrayBufferView {
+  return new VIEWS[type](buffer as ArrayBuffer, offset, length);
+}
+
+/** A view's length in elements (bytes for a DataView). */
+export function viewLength(view: ArrayBufferView): number {
+  return view instanceof DataView ? view.byteLength : (view as Uint8Array).length;
+}

@@ -1,0 +1,155 @@
+/**
+ * Structured clones in shared memory, made by the runtime's own serialiser (`node:v8`): it is exactly
+ * the structured clone algorithm, so nothing is silently changed or left out. Views on shared memory
+ * inside a value go by reference.
+ */
+import v8 from "node:v8";
+import { makeView, viewLength, viewType } from "./boxes.js";
+import type { SharedObject, SharedObjects } from "./shared-objects.js";
+
+const SHARED_VIEW = 1;
+const COPIED_VIEW = 0;
+
+/** Makes bytes of values and values of bytes. */
+export class Cloner {
+  readonly #objects: SharedObjects;
+
+  constructor(objects: SharedObjects) {
+    this.#objects = objects;
+  }
+
+  /** @throws whatever the serialiser throws when a part cannot be cloned */
+  serialize(value: unknown): Uint8Array {
+    const serializer = new SharingSerializer(this.#objects);
+    try {
+      serializer.writeHeader();
+      serializer.writeValue(value);
+      return serializer.releaseBuffer();
+    } catch (error) {
+      for (const number of serializer.departed) this.#objects.end(number);
+      throw error;
+    }
+  }
+
+  deserialize(bytes: Uint8Array): unknown {
+    const deserializer = new SharingDeserializer(bytes, this.#objects);
+    deserializer.readHeader();
+    return deserializer.readValue();
+  }
+}
+
+class SharingSerializer extends v8.Serializer {
+  readonly departed: number[] = [];
+  readonly #objects: SharedObjects;
+
+  constructor(objects: SharedObjects) {
+    super();
+    this.#objects = objects;
+    (this as unknown as { _setTreatArrayBufferViewsAsHostObjects(on: boolean): void })
+      ._setTreatArrayBufferViewsAsHostObjects(true);
+  }
+
+  /** Called by the serialiser for every view. */
+  _writeHostObject(value: object): void {
+    if (!ArrayBuffer.isView(value)) throw this._getDataCloneError(`${Object.prototype.toString.call(value)} could not be cloned.`);
+    const shared = value.buffer instanceof SharedArrayBuffer;
+    this.writeUint32(shared ? SHARED_VIEW : COPIED_VIEW);
+    this.writeUint32(viewType(value));
+    if (shared) {
+      const number = this.#objects.depart(value.buffer as SharedObject);
+      if (number === 0) throw new RangeError("shared memory is full");
+      this.departed.push(number);
+      this.writeUint32(number);
+      this.writeDouble(value.byteOffset);
+      this.writeDouble(viewLength(value));
+    } else {
+      this.writeUint32(value.byteLength);
+      this.writeRawBytes(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
+    }
+  }
+
+  /** Called by the serialiser to make the error for what cannot be cloned. */
+  _getDataCloneError(message: string): Error {
+    return new DOMException(message, "DataCloneError");
+  }
+}
+
+class SharingDeserializer extends v8.Deserializer {
+  readonly #objects: SharedObjects;
+
+  constructor(bytes: Uint8Array, objects: SharedObjects) {
+    super(bytes);
+    this.#objects = objects;
+  }
+
+  _readHostObject(): ArrayBufferView {
+    const shared = this.readUint32() === SHARED_VIEW;
+    const type = this.readUint32();
+    if (shared) {
+      const buffer = this.#objects.arrive(this.readUint32()) as SharedArrayBuffer;
+      const offset = this.readDouble();
+      return makeView(type, buffer, offset, this.readDouble());
+    }
+    const bytes = this.readRawBytes(this.readUint32());
+    const copy = new Uint8Array(bytes);
+    const whole = makeView(type, copy.buffer, 0, 0) as Uint8Array;
+    return makeView(type, copy.buffer, 0, copy.byteLength / (whole.BYTES_PER_ELEMENT ?? 1));
+  }
+}
+
+/**
+ * Finds the part of `value` that cannot be cloned.
+ *
+ * @returns the way to it, such as ".options.onDone", and why; undefined if no part is to blame
+ */
+export function findUncloneable(value: unknown, cloner: Cloner): { path: string; reason: string } | undefined {
+  return search(value, cloner, "", new Set());
+}
+
+const DEEPEST = 100;
+
+function search(value: unknown, cloner: Cloner, path: string, seen: Set<unknown>): { path: string; reason: string } | undefined {
+  const reason = reasonAgainst(value, cloner);
+  if (reason === undefined) return undefined;
+  if (typeof value !== "object" || value === null || seen.has(value) || seen.size > DEEPEST) return { path, reason };
+  seen.add(value);
+  for (const [step, read] of partsOf(value)) {
+    let part: unknown;
+    try {
+      part = read();
+    } catch (error) {
+      return { path: path + step, reason: `reading it throws ${String(error)}` };
+    }
+    const found = search(part, cloner, path + step, seen);
+    if (found !== undefined) return found;
+  }
+  return { path, reason };
+}
+
+function reasonAgainst(value: unknown, cloner: Cloner): string | undefined {
+  try {
+    cloner.serialize(value);
+    return undefined;
+  } catch (error) {
+    if (value instanceof SharedArrayBuffer) {
+      return "a bare SharedArrayBuffer inside another value; pass a typed array on it, or the buffer as an argument of its own";
+    }
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function* partsOf(value: object): Generator<[string, () => unknown]> {
+  if (value instanceof Map) {
+    for (const [key, part] of value) {
+      yield [".keys()", () => key];
+      yield [`.get(${String(key)})`, () => part];
+    }
+  } else if (value instanceof Set) {
+    for (const part of value) yield [".values()", () => part];
+  } else {
+    for (const key of Object.keys(value)) {
+      const step = Array.isArray(value) ? `[${key}]` : /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+      yield [step, () => (value as Record<string, unknown>)[key]];
+    }
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * Shared buffers and memories of the user, known to all threads by number.
+ *
+ * A job carries only the number. The object itself goes to every other thread once, as a message
+ * that is sent before the job is published, so that a thread that meets an unknown number finds the
+ * message waiting.
+ *
+ * A number is the address of a cell that counts its travels: the jobs' arguments and results that
+ * carry it. Now and then the thread that gave numbers gives up those that do not travel: it closes
+ * the cell, and every thread forgets the number, so that the memory behind it can be collected. If a
+ * program sends the object again, it finds the cell closed and gives a new number.
+ */
+import type { Context } from "../scheduler/context.js";
+
+export type SharedObject = SharedArrayBuffer | WebAssembly.Memory;
+
+/** A port to another thread, and how to take what has arrived on it. */
+export interface Link {
+  send(message: unknown): void;
+  receiveNow(): unknown;
+}
+
+type Message = { number: number; object: SharedObject | null };
+
+const CLOSED = -(2 ** 30);
+/** Numbers to give, and bytes behind them, before those that do not travel are given up. */
+const MOST_GIVEN = 64;
+const MOST_BYTES = 2 ** 27;
+const ATTEMPTS = 2000;
+const PAUSE = 1;
+
+export class SharedObjects {
+  readonly #context: Context;
+  readonly #links: readonly Link[];
+  readonly #numbers = new WeakMap<SharedObject, number>();
+  readonly #objects = new Map<number, SharedObject>();
+  /** Numbers that this thread gave and has not given up. */
+  #given: number[] = [];
+  #mostGiven = MOST_GIVEN;
+  #bytes = 0;
+  #lastObject: SharedObject | undefined;
+  #lastNumber = 0;
+  readonly #nobody = new Int32Array(new SharedArrayBuffer(4));
+
+  constructor(context: Context, links: readonly Link[]) {
+    this.#context = context;
+    this.#links = links;
+  }
+
+  /** The number of `object`, which now travels once more. @returns 0 when shared memory is full */
+  depart(object: SharedObject): number {
+    const { memory } = this.#context;
+    const known = object === this.#lastObject ? this.#lastNumber : this.#numbers.get(object);
+    if (known !== undefined) {
+      this.#lastObject = object;
+      this.#lastNumber = known;
+      // Races with the giver, who closes the cell when nothing travels: one of us comes first.
+      if (Atomics.add(memory.i32, known, 1) >= 0) return known;
+      Atomics.sub(memory.i32, known, 1);
+    }
+    const number = this.#introduce(object);
+    if (number !== 0) Atomics.add(memory.i32, number, 1);
+    return number;
+  }
+
+  /** The object that has arrived under `number`. */
+  arrive(number: number): SharedObject {
+    this.#context.memory.reach(number);
+    let object = this.#objects.get(number);
+    // The message was sent before the number could be seen, but a platform may deliver it a little later.
+    for (let attempt = 0; object === undefined; attempt++) {
+      this.receive();
+      object = this.#objects.get(number);
+      if (object !== undefined) break;
+      if (attempt === ATTEMPTS) throw new Error(`shared buffer ${number} did not arrive on this thread`);
+      if (attempt > 2) Atomics.wait(this.#nobody, 0, 0, PAUSE);
+    }
+    this.end(number);
+    return object;
+  }
+
+  /** Ends one travel of `number`. */
+  end(number: number): void {
+    this.#context.memory.reach(number);
+    // Pairs with the giver's compare-exchange: at 0 it may close the cell.
+    Atomics.sub(this.#context.memory.i32, number, 1);
+  }
+
+  /** Takes in what other threads have introduced and given up. */
+  receive(): void {
+    for (const link of this.#links) {
+      for (;;) {
+        const message = link.receiveNow() as Message | undefined;
+        if (message === undefined) break;
+        if (message.object === null) {
+          this.#forget(message.number);
+        } else {
+          this.#objects.set(message.number, message.object);
+          this.#numbers.set(message.object, message.number);
+        }
+      }
+    }
+  }
+
+  #introduce(object: SharedObject): number {
+    const { edges, memory } = this.#context;
+    this.receive();
+    this.#bytes += object instanceof SharedArrayBuffer ? object.byteLength : object.buffer.byteLength;
+    if (this.#given.length >= this.#mostGiven || this.#bytes > MOST_BYTES) this.#giveUpIdle();
+    // A cell of the edges' size; it is never reused, so that an old number cannot mean another object.
+    const number = edges.take();
+    if (number === 0) return 0;
+    Atomics.store(memory.i32, number, 0);
+    this.#numbers.set(object, number);
+    this.#objects.set(number, object);
+    this.#given.push(number);
+    this.#lastObject = object;
+    this.#lastNumber = number;
+    for (const link of this.#links) link.send({ number, object } satisfies Message);
+    return number;
+  }
+
+  #giveUpIdle(): void {
+    this.#given = this.#given.filter((number) => {
+      // Settles the race with a thread that sends the object on: at 0 nothing travels, and from now on nothing can.
+      if (Atomics.compareExchange(this.#context.memory.i32, number, 0, CLOSED) !== 0) return true;
+      this.#forget(number);
+      for (const link of this.#links) link.send({ number, object: null } satisfies Message);
+      return false;
+    });
+    this.#mostGiven = Math.max(MOST_GIVEN, 2 * this.#given.length);
+    this.#bytes = 0;
+  }
+
+  #forget(number: number): void {
+    this.#objects.delete(number);
+    if (this.#lastNumber === number) {
+      this.#lastObject = undefined;
+      this.#lastNumber = 0;
+    }
+  }
+}
