@@ -107,8 +107,9 @@ export class Pool {
     for (;;) {
       // Races with other threads that carve; the compare-exchange gives each batch to one.
       const from = Atomics.load(memory.i32, this.#carving);
+      const needsRegion = from % REGION_WORDS === 0;
       let start = from;
-      if (start % REGION_WORDS === 0) {
+      if (needsRegion) {
         start = this.#spareRegion || memory.addRegions(Math.max(1, words / REGION_WORDS));
         this.#spareRegion = start;
         if (start === 0) {
@@ -118,7 +119,7 @@ export class Pool {
       }
       const end = start + batch * words;
       if (Atomics.compareExchange(memory.i32, this.#carving, from, end) === from) {
-        if (start !== from) this.#spareRegion = 0;
+        if (needsRegion) this.#spareRegion = 0;
         memory.reach(end - 1);
         this.#fresh = start;
         this.#freshEnd = end;

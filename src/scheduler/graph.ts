@@ -63,6 +63,12 @@ export function unpin(context: Context, slot: number): void {
   Atomics.sub(context.memory.i32, (slot << SLOT_LOG) + S_PINS, 1);
 }
 
+/** Whether a job is still unscheduled. The slot is this thread's own or pinned. */
+export function isUnscheduled(context: Context, slot: number): boolean {
+  // Races with a `schedule` on another thread; the caller's next step settles it.
+  return (Atomics.load(context.memory.i32, (slot << SLOT_LOG) + S_UNMET) & UNSCHEDULED) !== 0;
+}
+
 /** Makes `next` run after `first`. Both slots are this thread's own or pinned. */
 export function link(context: Context, first: number, next: number): number {
   const { memory } = context;

@@ -81,7 +81,7 @@ function find(context: Context): number {
 
 /** Takes a batch of what the main thread has submitted; all but the first go onto our own deque. */
 function takeSubmitted(context: Context): number {
-  const { deque, batch } = context;
+  const { batch } = context;
   const count = context.deques[MAIN].stealMany(batch, STEAL_LIMIT);
   if (count === 0) return NOTHING;
   if (count > 1) {
@@ -96,6 +96,12 @@ function takeSubmitted(context: Context): number {
 function findOldest(context: Context): number {
   if (context.me === MAIN) return NOTHING;
   const { deque, deques, memory } = context;
+  if (context.depth > 0) {
+    // A job that waits runs what was scheduled last first, which is most likely its own: else a
+    // fork–join would wait inside itself as deep as it is wide. The order is deterministic all the same.
+    const newest = deque.pop();
+    if (newest !== NOTHING) return newest;
+  }
   const submitted = deques[MAIN].peek();
   const own = deque.peek();
   if (own === NOTHING) return submitted === NOTHING ? NOTHING : deques[MAIN].steal();

@@ -29,6 +29,8 @@ export function widthOf(kind: number): number {
   return kind === VIEW ? 3 : kind === JOB ? 2 : 1;
 }
 
+type ViewConstructor = new (buffer: ArrayBufferLike, offset: number, length: number) => ArrayBufferView;
+
 const VIEWS = [
   Int8Array,
   Uint8Array,
@@ -42,17 +44,17 @@ const VIEWS = [
   BigInt64Array,
   BigUint64Array,
   DataView,
-];
+] as unknown as readonly ViewConstructor[];
 
 /** The number of a view's type; `Buffer` and other subclasses count as what they extend. */
 export function viewType(view: ArrayBufferView): number {
-  const exact = VIEWS.indexOf(view.constructor as (typeof VIEWS)[number]);
+  const exact = VIEWS.indexOf(view.constructor as ViewConstructor);
   return exact >= 0 ? exact : VIEWS.findIndex((type) => view instanceof type);
 }
 
 /** Makes a view on a buffer; `length` is in elements (bytes for a DataView). */
 export function makeView(type: number, buffer: ArrayBufferLike, offset: number, length: number): ArrayBufferView {
-  return new VIEWS[type](buffer as ArrayBuffer, offset, length);
+  return new VIEWS[type](buffer, offset, length);
 }
 
 /** A view's length in elements (bytes for a DataView). */

@@ -27,13 +27,23 @@ interface ErrorRecord {
 
 /** Stores a failure. @returns its payload, or DETAILS_LOST */
 export function storeFailure(payloads: Payloads, cloner: Cloner, failure: Failure): number {
-  return payloads.store(cloner.serialize(portable(failure, cloner))) || DETAILS_LOST;
+  return payloads.store(failureToBytes(cloner, failure)) || DETAILS_LOST;
+}
+
+/** A failure as bytes. */
+export function failureToBytes(cloner: Cloner, failure: Failure): Uint8Array {
+  return cloner.serialize(portable(failure, cloner));
+}
+
+/** A failure from its bytes. */
+export function failureFromBytes(cloner: Cloner, bytes: Uint8Array): Failure {
+  return revived(cloner.deserialize(bytes) as Failure);
 }
 
 /** Reads a failure back; the payload stays. */
 export function loadFailure(payloads: Payloads, cloner: Cloner, block: number, job: string): Failure {
   if (block === DETAILS_LOST) return { kind: "lost", job };
-  return revived(cloner.deserialize(payloads.bytes(block)) as Failure);
+  return failureFromBytes(cloner, payloads.bytes(block));
 }
 
 /** The failure at the beginning of a chain of dependencies. */

@@ -1,0 +1,17 @@
+/** Runs the built tests with this runtime's own test runner; arguments are names of test files. */
+import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const tests = fileURLToPath(new URL("../build/test", import.meta.url));
+const wanted = process.argv.slice(2);
+const files = readdirSync(tests, { recursive: true })
+  .filter((name) => name.endsWith(".test.js") && wanted.every((word) => name.includes(word)))
+  .map((name) => `${tests}/${name}`)
+  .sort();
+if (files.length === 0) {
+  console.error(`no test file matches ${wanted.join(" ")}`);
+  process.exit(1);
+}
+const run = spawnSync(process.execPath, ["--test", "--test-concurrency=1", ...files], { stdio: "inherit" });
+process.exit(run.status ?? 1);

@@ -1,0 +1,267 @@
+/** One thread's side of a job system: what `JobSystem` and `heddle/job` have in common. */
+import { F_GROUP, F_OBSERVER, FUNCTION_BITS, FUNCTION_MASK, G_FAILURE, S_FUNCTION, S_GENERATION, SLOT_LOG } from "../memory/layout.js";
+import type { Layout } from "../memory/layout.js";
+import { Context, MAIN } from "../scheduler/context.js";
+import { drainFinished } from "../scheduler/finish.js";
+import * as graph from "../scheduler/graph.js";
+import { freeGroup, makeGroup } from "../scheduler/group.js";
+import { appendReady, publishReady } from "../scheduler/ready.js";
+import { makeRoom, reclaim } from "../scheduler/room.js";
+import { releaseGroupSlot, releaseSlot, takeGroupSlot, takeSlot } from "../scheduler/slots.js";
+import { waitFor } from "../scheduler/wait.js";
+import { Codec, NoRoom } from "../values/codec.js";
+import type { Link } from "../values/shared-objects.js";
+import { setCurrent } from "./current.js";
+import { ArenaFullError, DependencyCycleError, JobAlreadyScheduledError, ShutdownError, StaleJobError } from "./errors.js";
+import { JobRunner } from "./job-runner.js";
+import type { Functions } from "./functions.js";
+import type { Group } from "./group.js";
+import { HandleCodec } from "./handle-codec.js";
+import { FAILED, Job, PENDING } from "./job.js";
+import { Listener } from "./listener.js";
+
+export class Engine {
+  readonly context: Context;
+  readonly codec: Codec;
+  readonly functions: Functions;
+  readonly runner: JobRunner;
+  readonly listener: Listener;
+  /** Why nothing more may be submitted from here, once that is so. */
+  closed: ShutdownError | undefined;
+
+  /** @param report called with a failure that nobody has waited for */
+  constructor(
+    buffer: SharedArrayBuffer | undefined,
+    layout: Layout,
+    me: number,
+    functions: Functions,
+    links: readonly Link[],
+    report: (error: Error) => void,
+  ) {
+    this.functions = functions;
+    this.runner = new JobRunner(functions, report);
+    this.context = new Context(buffer, layout, me, this.runner);
+    this.codec = new Codec(this.context, links, new HandleCodec(this));
+    this.listener = new Listener(this.context, this.runner);
+    this.runner.attach(this.context, this.codec);
+  }
+
+  spawn<A extends unknown[], R>(fn: (...args: A) => R, args: A): Job<Awaited<R>> {
+    this.checkOpen();
+    const id = this.functions.idOf(fn);
+    const slot = this.#takeSlot(id, 0);
+    if (args.length > 0) this.#writeArguments(slot, id, args);
+    return this.#handle(slot, id);
+  }
+
+  run<A extends unknown[], R>(fn: (...args: A) => R, args: A): Job<Awaited<R>> {
+    const job = this.spawn(fn, args);
+    graph.schedule(this.context, job._slot);
+    this.listener.expect();
+    return job;
+  }
+
+  link(first: Job<unknown>, next: Job<unknown>): void {
+    this.checkOpen();
+    this.#check(first, "the prerequisite");
+    this.#check(next, "the job after");
+    first._observed = true;
+    if (next._state !== PENDING || !this.#hold(next)) throw new JobAlreadyScheduledError(next.name);
+    try {
+      if (first._state === PENDING && this.#hold(first)) {
+        try {
+          this.#link(first, next);
+        } finally {
+          this.#letGo(first);
+        }
+      } else if (first._state === FAILED) {
+        if (!graph.isUnscheduled(this.context, next._slot)) throw new JobAlreadyScheduledError(next.name);
+        this.runner.taintWith(next._slot, this.runner.failureOf(first._outcome, first.name));
+      } else if (!graph.isUnscheduled(this.context, next._slot)) {
+        throw new JobAlreadyScheduledError(next.name);
+      }
+    } finally {
+      this.#letGo(next);
+    }
+  }
+
+  schedule(job: Job<unknown>): void {
+    this.#check(job, "the job");
+    if (job._state !== PENDING || !this.#hold(job)) return;
+    try {
+      if (this.closed !== undefined && graph.isUnscheduled(this.context, job._slot)) throw this.closed;
+      const cycle = graph.schedule(this.context, job._slot);
+      if (cycle !== undefined) throw new DependencyCycleError(cycle.map((slot) => this.runner.nameIn(slot)).reverse());
+    } finally {
+      this.#letGo(job);
+    }
+    this.listener.expect();
+  }
+
+  wait<R>(job: Job<R>): R {
+    const own = this.#own(job);
+    own._observed = true;
+    if (own._state === PENDING) {
+      this.schedule(own);
+      this.help(own);
+    }
+    if (own._state === FAILED) throw own._outcome;
+    return own._outcome as R;
+  }
+
+  /** Executes jobs until `target` has settled. */
+  help(target: Job<unknown> | Group): void {
+    const before = setCurrent(this);
+    try {
+      waitFor(this.context, target);
+    } finally {
+      setCurrent(before);
+      this.listener.resume();
+    }
+  }
+
+  promiseOf<R>(job: Job<R>): Promise<R> {
+    let own: Job<R>;
+    try {
+      own = this.#own(job);
+      own._observed = true;
+      this.schedule(own);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.listener.promiseOf(own);
+  }
+
+  makeGroup(group: Group): number {
+    this.checkOpen();
+    const record = makeGroup(this.context);
+    if (record === 0) throw noMemory();
+    this.runner.openGroups.add(group);
+    return record;
+  }
+
+  runInGroup(record: number, fn: unknown, args: readonly unknown[]): void {
+    this.checkOpen();
+    const id = this.functions.idOf(fn);
+    const { context } = this;
+    const slot = this.#takeSlot(id | F_GROUP, record);
+    if (args.length > 0) this.#writeArguments(slot, id | F_GROUP, args);
+    appendReady(context, slot);
+    if (!context.fifo || context.me !== MAIN) publishReady(context);
+  }
+
+  listenTo(group: Group): void {
+    this.listener.addGroup(group);
+  }
+
+  /** Frees a finished group's record. @returns its first failure */
+  endGroup(group: Group, record: number): Error | undefined {
+    const { memory } = this.context;
+    const failure = memory.i32[record + G_FAILURE];
+    freeGroup(this.context, record);
+    this.runner.openGroups.delete(group);
+    return failure === 0 ? undefined : this.runner.errorOf(failure, "(a job of a group)");
+  }
+
+  checkOpen(): void {
+    if (this.closed !== undefined) throw this.closed;
+  }
+
+  /** A handle on this thread for a job of another. */
+  foreignHandle(slot: number, generation: number, functionId: number): Job<unknown> {
+    return new Job<unknown>(this, slot, generation, functionId, true);
+  }
+
+  #handle<R>(slot: number, id: number): Job<R> {
+    const generation = this.context.memory.i32[(slot << SLOT_LOG) + S_GENERATION];
+    const job = new Job<R>(this, slot, generation, id, false);
+    this.runner.setHandle(slot, job as Job<unknown>);
+    return job;
+  }
+
+  /** The handle that will have the outcome on this thread: for a job of another thread, an observer's. */
+  #own<R>(job: Job<R>): Job<R> {
+    this.#check(job, "the job");
+    if (!job._foreign || job._state !== PENDING) return job;
+    if (job._observer !== undefined) return job._observer;
+    if (!this.#hold(job)) throw new StaleJobError(job.name);
+    try {
+      const slot = this.#takeSlot(job._functionId | F_OBSERVER, 0);
+      const observer = this.#handle<R>(slot, job._functionId);
+      this.#link(job, observer);
+      job._observer = observer;
+      return observer;
+    } finally {
+      this.#letGo(job);
+    }
+  }
+
+  #link(first: Job<unknown>, next: Job<unknown>): void {
+    const outcome = graph.link(this.context, first._slot, next._slot);
+    if (outcome === graph.TOO_LATE) throw new JobAlreadyScheduledError(next.name);
+    if (outcome === graph.NO_ROOM) throw noMemory();
+  }
+
+  /** Keeps a slot of another thread from being released. @returns false if it already was */
+  #hold(job: Job<unknown>): boolean {
+    return !job._foreign || graph.pin(this.context, job._slot, job._generation);
+  }
+
+  #letGo(job: Job<unknown>): void {
+    if (job._foreign) graph.unpin(this.context, job._slot);
+  }
+
+  #check(job: unknown, what: string): void {
+    if (!(job instanceof Job)) throw new TypeError(`${what} must be a Job made by spawn or run, not ${job === null ? "null" : typeof job}`);
+    if (job._engine !== this) throw new TypeError(`${what} "${job.name}" belongs to another JobSystem; jobs of two systems cannot depend on each other`);
+  }
+
+  #takeSlot(header: number, group: number): number {
+    const { context } = this;
+    const slot = group === 0 ? takeSlot(context, header) : takeGroupSlot(context, header, group);
+    return slot !== 0 ? slot : this.#takeWhenFull(header, group);
+  }
+
+  #takeWhenFull(header: number, group: number): number {
+    const { context } = this;
+    const take = () => (group === 0 ? takeSlot(context, header) : takeGroupSlot(context, header, group));
+    reclaim(context);
+    let slot = take();
+    while (slot === 0) {
+      const inJob = context.me !== MAIN || context.depth > 0;
+      if (!inJob) publishReady(context);
+      if (!inJob || !makeRoom(context)) {
+        throw new ArenaFullError(
+          `no room for job "${this.functions.nameOf(header & FUNCTION_MASK)}": ${context.memory.layout.maxJobs} jobs are live; wait for some of them, or give JobSystem.create a larger maxJobs`,
+        );
+      }
+      slot = take();
+    }
+    return slot;
+  }
+
+  #writeArguments(slot: number, header: number, args: readonly unknown[]): void {
+    try {
+      const count = this.codec.writeArguments(slot, args);
+      this.context.memory.i32[(slot << SLOT_LOG) + S_FUNCTION] = header | (count << FUNCTION_BITS);
+    } catch (error) {
+      if (header & F_GROUP) releaseGroupSlot(this.context, slot);
+      else releaseSlot(this.context, slot);
+      const name = this.functions.nameOf(header & FUNCTION_MASK);
+      if (error instanceof NoRoom) throw noMemory();
+      if (error instanceof DOMException) throw new DOMException(`job "${name}": ${error.message}`, error.name);
+      throw error;
+    }
+  }
+
+  /** Fails handles that will never settle, because the system has stopped. */
+  abandon(error: ShutdownError): void {
+    drainFinished(this.context);
+    this.runner.abandon(error);
+    this.listener.settle();
+  }
+}
+
+function noMemory(): ArenaFullError {
+  return new ArenaFullError("shared memory has no room for these arguments; wait for jobs to finish, or pass large data as typed arrays on shared memory");
+}

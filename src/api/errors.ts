@@ -1,0 +1,66 @@
+/** The errors that heddle throws. Each says what was wrong and what to do. */
+
+/** A job function threw. `cause` is what it threw, with its name, message, stack and own properties. */
+export class JobFailedError extends Error {
+  override readonly name: string = "JobFailedError";
+  /** The name of the job function that failed. */
+  readonly job: string;
+  constructor(job: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.job = job;
+  }
+}
+
+/** A job did not run because one that it depends on failed. `cause` is the first failure. */
+export class DependencyFailedError extends JobFailedError {
+  override readonly name: string = "DependencyFailedError";
+}
+
+/** Jobs wait for each other in a circle. Nothing of the graph has run. */
+export class DependencyCycleError extends Error {
+  override readonly name: string = "DependencyCycleError";
+  /** The names of the job functions on the cycle, each before the one that depends on it. */
+  readonly jobs: readonly string[];
+  constructor(jobs: readonly string[]) {
+    super(`jobs depend on each other in a circle: ${[...jobs, jobs[0]].join(" -> ")}; remove one of these dependencies`);
+    this.jobs = jobs;
+  }
+}
+
+/** A prerequisite was added to a job that is already scheduled. */
+export class JobAlreadyScheduledError extends Error {
+  override readonly name: string = "JobAlreadyScheduledError";
+  constructor(job: string) {
+    super(`job "${job}" is already scheduled and can gain no more prerequisites; link jobs before you schedule or await them`);
+  }
+}
+
+/** A function was given that no module of the system exports. */
+export class UnknownJobFunctionError extends Error {
+  override readonly name: string = "UnknownJobFunctionError";
+  constructor(what: string) {
+    super(
+      `${what} is not a registered job function; export it from a module and give that module to JobSystem.create({ modules: [new URL("./module.js", import.meta.url)] })`,
+    );
+  }
+}
+
+/** The arena has no room for another live job, or shared memory none for its arguments. */
+export class ArenaFullError extends Error {
+  override readonly name: string = "ArenaFullError";
+}
+
+/** The system has been shut down, or is being shut down. */
+export class ShutdownError extends Error {
+  override readonly name: string = "ShutdownError";
+}
+
+/** A handle from another thread was asked for a result that the spawning thread has already taken. */
+export class StaleJobError extends Error {
+  override readonly name: string = "StaleJobError";
+  constructor(job: string) {
+    super(
+      `job "${job}" has finished and the thread that spawned it has taken its result; wait for it before it finishes, or pass the result on`,
+    );
+  }
+}

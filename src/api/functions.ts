@@ -1,0 +1,61 @@
+/** The job functions of a system: exports of its modules, numbered alike on every thread. */
+import { FUNCTION_MASK } from "../memory/layout.js";
+import { UnknownJobFunctionError } from "./errors.js";
+
+export type JobFunction = (...args: never[]) => unknown;
+
+export class Functions {
+  readonly #functions: JobFunction[] = [];
+  readonly #names: string[] = [];
+  readonly #ids = new Map<unknown, number>();
+  #lastFunction: unknown;
+  #lastId = 0;
+
+  /** Imports the modules and registers what they export. @throws what a module throws when it is loaded */
+  static async load(modules: readonly string[]): Promise<Functions> {
+    const functions = new Functions();
+    for (const module of modules) functions.#register((await import(module)) as Record<string, unknown>);
+    return functions;
+  }
+
+  /** The names in order, to compare what two threads have loaded. */
+  get names(): readonly string[] {
+    return this.#names;
+  }
+
+  /** @throws UnknownJobFunctionError */
+  idOf(fn: unknown): number {
+    if (fn === this.#lastFunction) return this.#lastId;
+    const id = this.#ids.get(fn);
+    if (id === undefined) {
+      throw new UnknownJobFunctionError(typeof fn === "function" ? `function "${fn.name || "(anonymous)"}"` : `fn (${fn === null ? "null" : typeof fn})`);
+    }
+    this.#lastFunction = fn;
+    this.#lastId = id;
+    return id;
+  }
+
+  get(id: number): (...args: unknown[]) => unknown {
+    return this.#functions[id] as (...args: unknown[]) => unknown;
+  }
+
+  nameOf(id: number): string {
+    return this.#names[id] ?? "(unknown)";
+  }
+
+  #register(exports: Record<string, unknown>): void {
+    for (const name of Object.keys(exports).sort()) {
+      const value = exports[name];
+      if (typeof value === "function") this.#add(name === "default" ? value.name || name : name, value as JobFunction);
+      else if (name === "default" && typeof value === "object" && value !== null) this.#register(value as Record<string, unknown>);
+    }
+  }
+
+  #add(name: string, fn: JobFunction): void {
+    if (this.#ids.has(fn)) return;
+    if (this.#functions.length > FUNCTION_MASK) throw new RangeError(`modules export more than ${FUNCTION_MASK + 1} functions`);
+    this.#ids.set(fn, this.#functions.length);
+    this.#functions.push(fn);
+    this.#names.push(name);
+  }
+}

@@ -1,0 +1,97 @@
+import { type Deferred, deferred } from "./job.js";
+import type { Engine } from "./engine.js";
+import { awaitGroup, groupIsDone } from "../scheduler/group.js";
+
+/**
+ * Many jobs that are waited for together. A job of a group has no handle and no result, and
+ * allocates nothing on the JavaScript heap.
+ *
+ * @example
+ * const group = jobs.group();
+ * for (let y = 0; y < height; y++) group.run(blurRow, image, width, y);
+ * await group;
+ */
+export class Group implements PromiseLike<void> {
+  readonly #engine: Engine;
+  #record = 0;
+  #count = 0;
+  #deferred: Deferred<void> | undefined;
+
+  /** @internal */
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /**
+   * Runs `fn(...args)` as a job of this group.
+   *
+   * @throws UnknownJobFunctionError, ArenaFullError, ShutdownError, DataCloneError
+   */
+  run<A extends unknown[]>(fn: (...args: A) => unknown, ...args: A): void {
+    if (this.#record === 0) this.#record = this.#engine.makeGroup(this);
+    this.#engine.runInGroup(this.#record, fn, args);
+    this.#count++;
+  }
+
+  /** Whether all jobs of the group that were run so far have finished. */
+  get settled(): boolean {
+    return this.#record === 0 || groupIsDone(this.#engine.context, this.#record, this.#count);
+  }
+
+  /**
+   * Waits synchronously for all jobs of the group; meanwhile this thread executes jobs.
+   *
+   * @throws JobFailedError with the first failure
+   */
+  wait(): void {
+    if (this.#record !== 0) {
+      awaitGroup(this.#engine.context, this.#record, this.#count);
+      this.#engine.help(this);
+    }
+    const failure = this.#finish();
+    if (failure !== undefined) throw failure;
+  }
+
+  /** Waits for all jobs of the group; this is what `await` calls. Rejects with the first failure. */
+  // biome-ignore lint/suspicious/noThenProperty: a group is awaited like a promise
+  then<A = void, B = never>(
+    onDone?: (() => A | PromiseLike<A>) | null,
+    onError?: ((error: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    if (this.#deferred === undefined) {
+      const waiting = deferred<void>();
+      this.#deferred = waiting;
+      if (this.#record !== 0) awaitGroup(this.#engine.context, this.#record, this.#count);
+      this.#engine.listenTo(this);
+    }
+    return this.#deferred.promise.then(onDone, onError);
+  }
+
+  /** @internal Settles the promise if all jobs have finished. */
+  _settle(): boolean {
+    if (this.#record !== 0 && !awaitGroup(this.#engine.context, this.#record, this.#count)) return false;
+    const waiting = this.#deferred;
+    this.#deferred = undefined;
+    const failure = this.#finish();
+    if (failure === undefined) waiting?.resolve();
+    else waiting?.reject(failure);
+    return true;
+  }
+
+  /** @internal Hands on a failure that nobody has waited for, when the system has stopped. */
+  _report(report: (error: Error) => void): void {
+    const failure = this.#finish();
+    if (failure === undefined) return;
+    if (this.#deferred === undefined) report(failure);
+    else this.#deferred.reject(failure);
+  }
+
+  /** Frees the record, so that a group which nobody uses again holds nothing. @returns the first failure */
+  #finish(): Error | undefined {
+    if (this.#record === 0) return undefined;
+    const failure = this.#engine.endGroup(this, this.#record);
+    this.#record = 0;
+    this.#count = 0;
+    return failure;
+  }
+}

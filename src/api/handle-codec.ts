@@ -1,0 +1,52 @@
+/** Handles of jobs as arguments: they go by reference, so that any thread can link, schedule and await them. */
+import { SLOT_LOG, S_FUNCTION, FUNCTION_MASK } from "../memory/layout.js";
+import { FAILED_JOB, JOB, TAG } from "../values/boxes.js";
+import type { Handles } from "../values/codec.js";
+import type { Engine } from "./engine.js";
+import { FAILED, Job, PENDING } from "./job.js";
+
+/** No slot has it: the handle of a job whose outcome its owner has taken over. */
+const STALE = -1;
+
+export class HandleCodec implements Handles {
+  readonly #engine: Engine;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  write(value: object, cell: number): number {
+    if (!(value instanceof Job)) return 0;
+    const engine = this.#engine;
+    if (value._engine !== engine) throw new TypeError(`job "${value.name}" belongs to another JobSystem`);
+    const { context, runner } = engine;
+    // From now on, other threads may look at slots of this one.
+    context.pinning = true;
+    const { memory } = context;
+    if (value._state === FAILED) {
+      memory.i32[2 * cell] = runner.store(runner.failureOf(value._outcome, value.name));
+      memory.i32[2 * cell + 1] = TAG | FAILED_JOB;
+      return 1;
+    }
+    memory.i32[2 * cell] = value._slot;
+    memory.i32[2 * cell + 1] = TAG | JOB;
+    memory.f64[cell + 1] = value._state === PENDING ? value._generation : STALE;
+    return 2;
+  }
+
+  read(kind: number, cell: number): unknown {
+    const { context, runner } = this.#engine;
+    const { memory } = context;
+    context.pinning = true;
+    const content = memory.i32[2 * cell];
+    if (kind === FAILED_JOB) {
+      const job = this.#engine.foreignHandle(0, STALE, 0);
+      job._state = FAILED;
+      job._outcome = runner.errorOf(content, "(unknown)");
+      return job;
+    }
+    memory.reach(content << SLOT_LOG);
+    const functionId = memory.i32[(content << SLOT_LOG) + S_FUNCTION] & FUNCTION_MASK;
+    return this.#engine.foreignHandle(content, memory.f64[cell + 1], functionId);
+  }
+}

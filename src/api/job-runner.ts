@@ -1,0 +1,220 @@
+/** Runs job functions and hands outcomes to their handles: what the scheduler asks of the layers above. */
+import { COUNT_MASK, FUNCTION_BITS, FUNCTION_MASK, S_FAILURE, S_FUNCTION, SLOT_LOG } from "../memory/layout.js";
+import type { Context, Runner } from "../scheduler/context.js";
+import { releaseSlot } from "../scheduler/slots.js";
+import { type Codec, NoRoom } from "../values/codec.js";
+import { DETAILS_LOST, type Failure, failureFromBytes, failureToBytes, firstOf, loadFailure, storeFailure } from "../values/failures.js";
+import { ArenaFullError, DependencyFailedError, JobFailedError, ShutdownError } from "./errors.js";
+import type { Functions } from "./functions.js";
+import type { Group } from "./group.js";
+import { DONE, FAILED, type Job } from "./job.js";
+
+export class JobRunner implements Runner {
+  readonly openGroups = new Set<Group>();
+  readonly #functions: Functions;
+  readonly #report: (error: Error) => void;
+  #context!: Context;
+  #codec!: Codec;
+  #handles: (Job<unknown> | undefined)[] = [];
+  /** Failed jobs that nobody had waited for when they failed. */
+  #unobserved: Job<unknown>[] = [];
+  /** Called when a job has failed and nobody has waited for it yet. */
+  onUnobserved: () => void = () => {};
+
+  constructor(functions: Functions, report: (error: Error) => void) {
+    this.#functions = functions;
+    this.#report = report;
+  }
+
+  attach(context: Context, codec: Codec): void {
+    this.#context = context;
+    this.#codec = codec;
+  }
+
+  setHandle(slot: number, job: Job<unknown>): void {
+    if (slot >= this.#handles.length) {
+      const larger = new Array<Job<unknown> | undefined>(Math.max(slot + 1, this.#context.memory.i32.length >>> SLOT_LOG));
+      for (let k = 0; k < this.#handles.length; k++) larger[k] = this.#handles[k];
+      this.#handles = larger;
+    }
+    this.#handles[slot] = job;
+  }
+
+  run(slot: number): void {
+    const codec = this.#codec;
+    const header = this.#context.memory.i32[(slot << SLOT_LOG) + S_FUNCTION];
+    const fn = this.#functions.get(header & FUNCTION_MASK);
+    const count = (header >>> FUNCTION_BITS) & COUNT_MASK;
+    try {
+      let result: unknown;
+      if (count === 0) {
+        result = fn();
+      } else if (count === 1) {
+        result = fn(codec.read(codec.firstCell(slot)));
+      } else if (count === 2) {
+        const a = codec.read(codec.firstCell(slot));
+        result = fn(a, codec.read(codec.nextCell));
+      } else {
+        result = fn(...codec.readArguments(slot, count));
+      }
+      if (typeof result === "object" && result !== null && typeof (result as PromiseLike<unknown>).then === "function") {
+        throw new TypeError("the job function returned a promise (or a Job); jobs must be synchronous: use wait() inside a job");
+      }
+      codec.writeResult(slot, result);
+    } catch (error) {
+      const thrown = error instanceof NoRoom ? new ArenaFullError("shared memory has no room for the result") : error;
+      this.#setFailure(slot, { kind: "threw", job: this.nameIn(slot), error: thrown });
+    }
+  }
+
+  deliver(slot: number): void {
+    const job = this.#handles[slot] as Job<unknown>;
+    this.#handles[slot] = undefined;
+    const failure = this.#context.memory.i32[(slot << SLOT_LOG) + S_FAILURE];
+    if (failure === 0) {
+      job._outcome = this.#codec.readResult(slot);
+      job._state = DONE;
+    } else {
+      job._outcome = this.errorOf(failure, job.name);
+      job._state = FAILED;
+      if (!job._observed) {
+        this.#unobserved.push(job);
+        this.onUnobserved();
+      }
+    }
+    releaseSlot(this.#context, slot);
+    if (job._deferred !== undefined) {
+      if (job._state === DONE) job._deferred.resolve(job._outcome);
+      else job._deferred.reject(job._outcome);
+      this.settledPromises++;
+    }
+  }
+
+  /** Promises settled so far; the listener compares it with those it has made. */
+  settledPromises = 0;
+
+  drop(slot: number): void {
+    const header = this.#context.memory.i32[(slot << SLOT_LOG) + S_FUNCTION];
+    this.#codec.drop(slot, (header >>> FUNCTION_BITS) & COUNT_MASK);
+  }
+
+  copyOutcome(from: number, to: number): void {
+    const { memory } = this.#context;
+    const failure = memory.i32[(from << SLOT_LOG) + S_FAILURE];
+    if (failure !== 0) {
+      const copy = failure === DETAILS_LOST ? 0 : this.#context.payloads.copy(failure);
+      memory.i32[(to << SLOT_LOG) + S_FAILURE] = copy || DETAILS_LOST;
+      return;
+    }
+    try {
+      this.#codec.copyResult(from, to);
+    } catch {
+      memory.i32[(to << SLOT_LOG) + S_FAILURE] = DETAILS_LOST;
+    }
+  }
+
+  taint(target: number, source: number): void {
+    const block = this.#context.memory.i32[(source << SLOT_LOG) + S_FAILURE];
+    const { payloads } = this.#context;
+    this.taintWith(target, loadFailure(payloads, this.#codec.cloner, block, this.nameIn(source)));
+  }
+
+  /** Makes `target` fail because something before it failed with `failure`. */
+  taintWith(target: number, failure: Failure): void {
+    this.#setFailure(target, { kind: "dependency", job: this.nameIn(target), first: firstOf(failure) });
+  }
+
+  cancel(slot: number): void {
+    this.#setFailure(slot, { kind: "shutdown", job: this.nameIn(slot) });
+  }
+
+  store(failure: Failure): number {
+    return storeFailure(this.#context.payloads, this.#codec.cloner, failure);
+  }
+
+  /** An error that `errorOf` has made, as bytes for another thread. */
+  errorToBytes(error: Error): Uint8Array {
+    return failureToBytes(this.#codec.cloner, this.failureOf(error, "(unknown)"));
+  }
+
+  errorFromBytes(bytes: Uint8Array): Error {
+    return toError(failureFromBytes(this.#codec.cloner, bytes));
+  }
+
+  /** The error for a stored failure, whose payload is freed. */
+  errorOf(block: number, job: string): Error {
+    const { payloads } = this.#context;
+    const failure = loadFailure(payloads, this.#codec.cloner, block, job);
+    if (block !== DETAILS_LOST) payloads.free(block);
+    return toError(failure);
+  }
+
+  /** The failure behind an error that `errorOf` has made. */
+  failureOf(error: unknown, job: string): Failure {
+    if (error instanceof DependencyFailedError) return this.failureOf(error.cause, job);
+    if (error instanceof JobFailedError) return { kind: "threw", job: error.job, error: error.cause };
+    return { kind: "shutdown", job };
+  }
+
+  nameIn(slot: number): string {
+    return this.#functions.nameOf(this.#context.memory.i32[(slot << SLOT_LOG) + S_FUNCTION] & FUNCTION_MASK);
+  }
+
+  /** Reports the failures that nobody has waited for since. */
+  reportUnobserved(): void {
+    if (this.#unobserved.length === 0) return;
+    const failed = this.#unobserved;
+    this.#unobserved = [];
+    for (const job of failed) if (!job._observed) this.#report(job._outcome as Error);
+  }
+
+  /** How many jobs of this thread have not finished, by function name. */
+  pendingByName(): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const job of this.#handles) if (job !== undefined) counts[job.name] = (counts[job.name] ?? 0) + 1;
+    return counts;
+  }
+
+  /** Fails all handles that are still pending, and reports what nobody has waited for. */
+  abandon(error: ShutdownError): void {
+    for (const job of this.#handles) {
+      if (job === undefined) continue;
+      job._outcome = error;
+      job._state = FAILED;
+      if (job._deferred !== undefined) {
+        job._deferred.reject(error);
+        this.settledPromises++;
+      }
+    }
+    this.#handles = [];
+    // Failures of groups that nobody has waited for.
+    for (const group of this.openGroups) group._report(this.#report);
+    this.reportUnobserved();
+  }
+
+  #setFailure(slot: number, failure: Failure): void {
+    const block = this.store(failure);
+    const word = (slot << SLOT_LOG) + S_FAILURE;
+    // Several prerequisites may fail at once on several threads: the first one is kept.
+    if (Atomics.compareExchange(this.#context.memory.i32, word, 0, block) !== 0 && block !== DETAILS_LOST) {
+      this.#context.payloads.free(block);
+    }
+  }
+}
+
+function toError(failure: Failure): Error {
+  switch (failure.kind) {
+    case "threw": {
+      const message = failure.error instanceof Error ? failure.error.message : String(failure.error);
+      return new JobFailedError(failure.job, `job "${failure.job}" failed: ${message}`, { cause: failure.error });
+    }
+    case "dependency": {
+      const cause = toError(failure.first);
+      return new DependencyFailedError(failure.job, `job "${failure.job}" did not run: ${cause.message}`, { cause });
+    }
+    case "shutdown":
+      return new ShutdownError(`job "${failure.job}" was cancelled: the job system was shut down by force before it started`);
+    case "lost":
+      return new JobFailedError(failure.job, `job "${failure.job}" failed; shared memory had no room for the details`);
+  }
+}

@@ -1,0 +1,166 @@
+import { EventEmitter } from "node:events";
+import { layoutFor } from "../memory/layout.js";
+import { MAIN } from "../scheduler/context.js";
+import { stopWorkers } from "../scheduler/worker-loop.js";
+import { Engine } from "./engine.js";
+import { ShutdownError } from "./errors.js";
+import { Functions } from "./functions.js";
+import { Group } from "./group.js";
+import type { Job } from "./job.js";
+import { checkOptions, type JobSystemOptions } from "./options.js";
+import { WorkerPool } from "./worker-pool.js";
+
+/** What `shutdown` reports. */
+export interface ShutdownReport {
+  /** Jobs that were spawned and never scheduled, by function name. They did not run. */
+  readonly neverScheduled: Readonly<Record<string, number>>;
+}
+
+/**
+ * A job system: worker threads that run jobs as soon as all that they depend on is done.
+ *
+ * @example
+ * import { JobSystem } from "heddle";
+ * import * as work from "./work.js";
+ *
+ * await using jobs = await JobSystem.create({ modules: [new URL("./work.js", import.meta.url)] });
+ * const a = jobs.spawn(work.load, "a.txt");
+ * const b = jobs.spawn(work.count).after(a);
+ * console.log(await b);
+ */
+export class JobSystem extends EventEmitter<{ error: [Error] }> implements AsyncDisposable {
+  readonly #engine: Engine;
+  readonly #workers: WorkerPool;
+  #stopping: Promise<ShutdownReport> | undefined;
+
+  /**
+   * Starts a job system.
+   *
+   * @param options modules (required), threads, maxJobs: see `JobSystemOptions`
+   * @returns the system, when all its workers have loaded the modules
+   * @throws TypeError, RangeError for a bad option; whatever a module throws when it is loaded
+   * (no worker is left behind)
+   */
+  static async create(options: JobSystemOptions): Promise<JobSystem> {
+    const { modules, threads, maxJobs } = checkOptions(options);
+    const functions = await Functions.load(modules);
+    const layout = layoutFor(threads + 1, maxJobs);
+    const workers = new WorkerPool(threads);
+    const report = (error: Error) => system.#report(error);
+    const engine = new Engine(undefined, layout, MAIN, functions, workers.links, report);
+    const system = new JobSystem(engine, workers);
+    await workers.start({
+      buffer: engine.context.memory.buffer,
+      threads: threads + 1,
+      maxJobs,
+      modules,
+      names: functions.names,
+    });
+    return system;
+  }
+
+  private constructor(engine: Engine, workers: WorkerPool) {
+    super();
+    this.#engine = engine;
+    this.#workers = workers;
+    workers.onUnobserved = (failure) => this.#report(engine.runner.errorFromBytes(failure));
+    engine.listener.active = true;
+    engine.listener.keepAlive = (on) => workers.keepAlive(on);
+    engine.runner.onUnobserved = () => setImmediate(() => engine.runner.reportUnobserved());
+  }
+
+  /** How many worker threads there are. */
+  get threads(): number {
+    return this.#workers.count;
+  }
+
+  /**
+   * Makes a job; it does not run before it is scheduled.
+   *
+   * @param fn a function exported by one of the system's modules
+   * @param args its arguments. Numbers, booleans, null and undefined are inline in shared memory; typed
+   * arrays and DataViews on shared memory, SharedArrayBuffers, shared WebAssembly.Memories and jobs go by
+   * reference; anything else that can be structured-cloned is copied
+   * @throws UnknownJobFunctionError, DataCloneError (a DOMException), ArenaFullError, ShutdownError
+   * @example
+   * const job = jobs.spawn(work.blurRow, image, width, 7);
+   */
+  spawn<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): Job<Awaited<R>> {
+    return this.#engine.spawn(fn, args);
+  }
+
+  /**
+   * Makes a job and schedules it.
+   *
+   * @throws as `spawn`
+   * @example
+   * const sum = await jobs.run(work.add, 1, 2);
+   */
+  run<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): Job<Awaited<R>> {
+    return this.#engine.run(fn, args);
+  }
+
+  /**
+   * Links jobs one after the other.
+   *
+   * @returns the last of them
+   * @throws TypeError without jobs; as `Job.then`
+   * @example
+   * await jobs.chain(load, parse, count);
+   */
+  chain<T extends readonly [Job<unknown>, ...Job<unknown>[]]>(...jobs: T): T extends readonly [...unknown[], infer Last] ? Last : never {
+    if (jobs.length === 0) throw new TypeError("chain needs at least one job");
+    for (let k = 1; k < jobs.length; k++) this.#engine.link(jobs[k - 1], jobs[k]);
+    return jobs[jobs.length - 1] as T extends readonly [...unknown[], infer Last] ? Last : never;
+  }
+
+  /**
+   * Makes a group: many jobs without handles, waited for together.
+   *
+   * @throws ShutdownError
+   */
+  group(): Group {
+    this.#engine.checkOpen();
+    return new Group(this.#engine);
+  }
+
+  /**
+   * Finishes what is scheduled, then stops the workers. After it every call throws ShutdownError.
+   *
+   * @param options `force: true` cancels what has not started: it fails with ShutdownError
+   * @returns a report of the jobs that were spawned and never scheduled; those who await them get ShutdownError
+   */
+  shutdown(options: { force?: boolean } = {}): Promise<ShutdownReport> {
+    const force = options.force ?? false;
+    if (this.#stopping === undefined) {
+      this.#engine.closed = new ShutdownError("the job system has been shut down; create another one");
+      stopWorkers(this.#engine.context, force);
+      this.#stopping = this.#stop();
+    } else if (force) {
+      stopWorkers(this.#engine.context, true);
+    }
+    return this.#stopping;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.shutdown().then(() => {});
+  }
+
+  async #stop(): Promise<ShutdownReport> {
+    const engine = this.#engine;
+    engine.listener.keepAlive = () => {};
+    this.#workers.keepAlive(true);
+    await this.#workers.stopped;
+    engine.listener.settle();
+    const report = { neverScheduled: engine.runner.pendingByName() };
+    engine.listener.stop();
+    engine.abandon(new ShutdownError("the job system was shut down before this job was scheduled"));
+    return report;
+  }
+
+  #report(error: Error): void {
+    if (this.listenerCount("error") > 0) this.emit("error", error);
+    // As for any rejection that nobody handles: the process decides.
+    else void Promise.reject(error);
+  }
+}

@@ -1,0 +1,21 @@
+/** What the creating thread and its workers tell each other when they start and stop. */
+import type { MessagePort } from "../platform/node.js";
+
+/** Given to a new worker. */
+export interface WorkerStart {
+  readonly buffer: SharedArrayBuffer;
+  readonly threads: number;
+  readonly maxJobs: number;
+  readonly me: number;
+  readonly modules: readonly string[];
+  /** The names of the job functions as the creating thread has them. */
+  readonly names: readonly string[];
+  /** A port to each other thread, by its number; none to itself. */
+  readonly ports: readonly (MessagePort | undefined)[];
+}
+
+/** Sent by a worker. */
+export type WorkerMessage =
+  | { readonly type: "ready" }
+  | { readonly type: "refused"; readonly error: unknown }
+  | { readonly type: "unobserved"; readonly failure: Uint8Array };

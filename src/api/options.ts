@@ -1,0 +1,54 @@
+/** What `JobSystem.create` is given, checked. */
+import { isAbsolute } from "node:path";
+import { pathToFileURL } from "node:url";
+import { availableParallelism } from "node:os";
+
+/** Options of `JobSystem.create`. */
+export interface JobSystemOptions {
+  /** The modules whose exported functions are jobs: URLs, or absolute paths. */
+  modules: readonly (URL | string)[];
+  /** Worker threads, 1 to 256; by default what the machine can run at once. With 1, the order of jobs is deterministic. */
+  threads?: number;
+  /** Jobs that can be live (spawned and not finished) at once, 16 to 4,194,304 (the default). */
+  maxJobs?: number;
+}
+
+const MOST_THREADS = 256;
+const FEWEST_JOBS = 16;
+const MOST_JOBS = 4_194_304;
+
+export interface CheckedOptions {
+  readonly modules: readonly string[];
+  readonly threads: number;
+  readonly maxJobs: number;
+}
+
+/** @throws TypeError, RangeError naming the option, what was wrong and what to do */
+export function checkOptions(options: JobSystemOptions): CheckedOptions {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError("JobSystem.create needs options: { modules: [new URL(\"./work.js\", import.meta.url)] }");
+  }
+  const threads = options.threads ?? Math.min(MOST_THREADS, availableParallelism());
+  const maxJobs = options.maxJobs ?? MOST_JOBS;
+  checkWhole("threads", threads, 1, MOST_THREADS);
+  checkWhole("maxJobs", maxJobs, FEWEST_JOBS, MOST_JOBS);
+  if (!Array.isArray(options.modules) || options.modules.length === 0) {
+    throw new TypeError("modules must be an array of at least one module that exports job functions, such as [new URL(\"./work.js\", import.meta.url)]");
+  }
+  return { modules: options.modules.map(moduleUrl), threads, maxJobs };
+}
+
+function checkWhole(name: string, value: unknown, least: number, most: number): void {
+  if (typeof value !== "number") throw new TypeError(`${name} must be a number from ${least} to ${most}, not ${value === null ? "null" : typeof value}`);
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw new RangeError(`${name} must be a whole number from ${least} to ${most}, not ${value}`);
+  }
+}
+
+function moduleUrl(module: URL | string, index: number): string {
+  if (module instanceof URL) return module.href;
+  if (typeof module !== "string") throw new TypeError(`modules[${index}] must be a URL or an absolute path, not ${typeof module}`);
+  if (isAbsolute(module)) return pathToFileURL(module).href;
+  if (/^[a-z][a-z0-9+.-]+:/i.test(module)) return module;
+  throw new TypeError(`modules[${index}] is the relative path "${module}"; give new URL("${module}", import.meta.url) instead`);
+}

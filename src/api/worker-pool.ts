@@ -1,0 +1,94 @@
+/** The worker threads of a system, as the creating thread sees them. */
+import { MessageChannel, type MessagePort, receiveNow, startThread, type Worker } from "../platform/node.js";
+import type { Link } from "../values/shared-objects.js";
+import { deferred } from "./job.js";
+import type { WorkerMessage, WorkerStart } from "./messages.js";
+
+export class WorkerPool {
+  readonly count: number;
+  /** To each worker, for shared objects. */
+  readonly links: readonly Link[];
+  /** Settles when all workers have ended. */
+  stopped: Promise<unknown> = Promise.resolve();
+  onUnobserved: (failure: Uint8Array) => void = () => {};
+  readonly #ports: (MessagePort | undefined)[][];
+  readonly #workers: Worker[] = [];
+  #alive = true;
+
+  constructor(count: number) {
+    this.count = count;
+    this.#ports = mesh(count + 1);
+    this.links = linksOver(this.#ports[0]);
+  }
+
+  /** Starts the workers. @throws what the first of them that fails throws; then none is left */
+  async start(common: Omit<WorkerStart, "me" | "ports">): Promise<void> {
+    const ready: Promise<void>[] = [];
+    const ended: Promise<void>[] = [];
+    for (let me = 1; me <= this.count; me++) {
+      const ports = this.#ports[me];
+      const transfer = ports.filter((port) => port !== undefined);
+      const worker = startThread(`heddle ${me}`, { ...common, me, ports } satisfies WorkerStart, transfer);
+      this.#workers.push(worker);
+      ready.push(this.#whenReady(worker));
+      ended.push(new Promise((resolve) => worker.once("exit", () => resolve())));
+    }
+    this.stopped = Promise.all(ended).then(() => this.#close());
+    try {
+      await Promise.all(ready);
+    } catch (error) {
+      await Promise.allSettled(this.#workers.map((worker) => worker.terminate()));
+      throw error;
+    }
+    this.keepAlive(false);
+  }
+
+  /** Keeps the process alive, or lets it end, while the workers wait for work. */
+  keepAlive(on: boolean): void {
+    if (on === this.#alive) return;
+    this.#alive = on;
+    for (const worker of this.#workers) {
+      if (on) worker.ref();
+      else worker.unref();
+    }
+  }
+
+  #whenReady(worker: Worker): Promise<void> {
+    const { promise, resolve, reject } = deferred<void>();
+    worker.on("message", (message: WorkerMessage) => {
+      if (message.type === "ready") resolve();
+      else if (message.type === "refused") reject(message.error);
+      else this.onUnobserved(message.failure);
+    });
+    worker.on("error", reject);
+    worker.on("exit", (code) => reject(new Error(`a worker ended with code ${code} before it was ready`)));
+    return promise;
+  }
+
+  #close(): void {
+    for (const port of this.#ports[0]) port?.close();
+  }
+}
+
+/** A port from each thread to each other. */
+function mesh(threads: number): (MessagePort | undefined)[][] {
+  const ports: (MessagePort | undefined)[][] = Array.from({ length: threads }, () => new Array(threads).fill(undefined));
+  for (let a = 0; a < threads; a++) {
+    for (let b = a + 1; b < threads; b++) {
+      const { port1, port2 } = new MessageChannel();
+      ports[a][b] = port1;
+      ports[b][a] = port2;
+    }
+  }
+  return ports;
+}
+
+/** How a thread reaches the others over its ports. */
+export function linksOver(ports: readonly (MessagePort | undefined)[]): Link[] {
+  return ports
+    .filter((port) => port !== undefined)
+    .map((port) => ({
+      send: (message) => port.postMessage(message),
+      receiveNow: () => receiveNow(port),
+    }));
+}

@@ -1,0 +1,15 @@
+export {
+  ArenaFullError,
+  DependencyCycleError,
+  DependencyFailedError,
+  JobAlreadyScheduledError,
+  JobFailedError,
+  ShutdownError,
+  StaleJobError,
+  UnknownJobFunctionError,
+} from "./api/errors.js";
+export type { Group } from "./api/group.js";
+export type { Job } from "./api/job.js";
+export { JobSystem, type ShutdownReport } from "./api/job-system.js";
+export type { JobSystemOptions } from "./api/options.js";
+export { shared } from "./api/shared.js";

@@ -1,0 +1,32 @@
+/** What a job uses to make more jobs: they belong to the system that runs it. */
+import { currentEngine } from "./api/current.js";
+import { Group } from "./api/group.js";
+import type { Job } from "./api/job.js";
+
+/**
+ * Makes a job from within a job; it does not run before it is scheduled. As `JobSystem.spawn`.
+ *
+ * @throws Error outside a job
+ * @example
+ * export function fib(n: number): number {
+ *   if (n < 2) return n;
+ *   const a = run(fib, n - 1);
+ *   return fib(n - 2) + a.wait();
+ * }
+ */
+export function spawn<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): Job<Awaited<R>> {
+  return currentEngine().spawn(fn, args);
+}
+
+/** Makes a job from within a job and schedules it. As `JobSystem.run`. @throws Error outside a job */
+export function run<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): Job<Awaited<R>> {
+  return currentEngine().run(fn, args);
+}
+
+/** Makes a group from within a job. As `JobSystem.group`. @throws Error outside a job */
+export function group(): Group {
+  return new Group(currentEngine());
+}
+
+export type { Group } from "./api/group.js";
+export type { Job } from "./api/job.js";

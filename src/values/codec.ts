@@ -1,0 +1,296 @@
+/** Arguments and results, to and from the cells of a job's slot. */
+import {
+  ARGUMENT_CELLS,
+  S_ARGUMENTS,
+  SLOT_LOG,
+  SPILLED,
+} from "../memory/layout.js";
+import type { Context } from "../scheduler/context.js";
+import * as box from "./boxes.js";
+import { Cloner, findUncloneable } from "./clone.js";
+import { type Link, type SharedObject, SharedObjects } from "./shared-objects.js";
+import { loadString, storeString } from "./strings.js";
+
+/** Thrown when shared memory has no room for a value. */
+export class NoRoom extends Error {}
+
+/** How handles of jobs cross threads; given by the layer above. */
+export interface Handles {
+  /** Writes a handle to a cell, if `value` is one. @returns cells written, 0 if it is not a handle */
+  write(value: object, cell: number): number;
+  read(kind: number, cell: number): unknown;
+}
+
+const FIRST_CELL = S_ARGUMENTS / 2;
+const CELLS_LOG = SLOT_LOG - 1;
+
+export class Codec {
+  readonly cloner: Cloner;
+  readonly objects: SharedObjects;
+  readonly #context: Context;
+  readonly #handles: Handles;
+
+  constructor(context: Context, links: readonly Link[], handles: Handles) {
+    this.#context = context;
+    this.#handles = handles;
+    this.objects = new SharedObjects(context, links);
+    this.cloner = new Cloner(this.objects);
+  }
+
+  /**
+   * Writes arguments into a slot.
+   *
+   * @returns the number of arguments to note in the slot's header
+   * @throws DataCloneError (a DOMException) naming the argument; NoRoom
+   */
+  writeArguments(slot: number, args: readonly unknown[]): number {
+    const count = args.length;
+    let cell = (slot << CELLS_LOG) + FIRST_CELL;
+    const end = cell + ARGUMENT_CELLS;
+    if (count < SPILLED) {
+      let k = 0;
+      for (; k < count; k++) {
+        const value = args[k];
+        if (typeof value === "number" && cell < end) {
+          this.#context.memory.f64[cell++] = value === value ? value : Number.NaN;
+        } else if (cell + box.WIDEST <= end) {
+          cell += this.#tryWrite(cell, value, slot, args, k);
+        } else {
+          break;
+        }
+      }
+      if (k === count) return count;
+      this.#free(slot, k);
+    }
+    cell = (slot << CELLS_LOG) + FIRST_CELL;
+    try {
+      this.#writeClone(cell, args);
+    } catch (error) {
+      throw this.#explained(error, args, (path) => {
+        const [, index, rest] = /^\[(\d+)\](.*)$/s.exec(path) ?? [undefined, "0", path];
+        return `argument ${index}${rest ? ` at ${rest}` : ""}`;
+      });
+    }
+    return SPILLED;
+  }
+
+  /** Reads one argument (or the result, as the first) and frees what it took. @returns the cell after it in `nextCell` */
+  nextCell = 0;
+  read(cell: number): unknown {
+    const { memory } = this.#context;
+    const upper = memory.i32[2 * cell + 1];
+    if ((upper & box.TAG_MASK) !== box.TAG) {
+      this.nextCell = cell + 1;
+      return memory.f64[cell];
+    }
+    const kind = upper & 0xff;
+    this.nextCell = cell + box.widthOf(kind);
+    return this.#readBoxed(cell, kind, memory.i32[2 * cell]);
+  }
+
+  /** Where a slot's arguments start. */
+  firstCell(slot: number): number {
+    return (slot << CELLS_LOG) + FIRST_CELL;
+  }
+
+  /** Reads `count` arguments (which may be SPILLED). */
+  readArguments(slot: number, count: number): unknown[] {
+    this.nextCell = this.firstCell(slot);
+    if (count === SPILLED) return this.read(this.nextCell) as unknown[];
+    const args: unknown[] = new Array(count);
+    for (let k = 0; k < count; k++) args[k] = this.read(this.nextCell);
+    return args;
+  }
+
+  /** Frees arguments that nobody will read. */
+  drop(slot: number, count: number): void {
+    this.#free(slot, count === SPILLED ? 1 : count);
+  }
+
+  /** Writes a result. @throws DataCloneError (a DOMException); NoRoom */
+  writeResult(slot: number, value: unknown): void {
+    const cell = this.firstCell(slot);
+    try {
+      this.#write(cell, value);
+    } catch (error) {
+      throw this.#explained(error, value, (path) => (path ? `the result at ${path}` : "the result"));
+    }
+  }
+
+  readResult(slot: number): unknown {
+    return this.read(this.firstCell(slot));
+  }
+
+  /** Gives the slot `to` a copy of the result in `from`. */
+  copyResult(from: number, to: number): void {
+    const { memory, payloads } = this.#context;
+    const source = this.firstCell(from);
+    const target = this.firstCell(to);
+    for (let k = 0; k < box.WIDEST; k++) {
+      memory.i32[2 * (target + k)] = memory.i32[2 * (source + k)];
+      memory.i32[2 * (target + k) + 1] = memory.i32[2 * (source + k) + 1];
+    }
+    const upper = memory.i32[2 * source + 1];
+    if ((upper & box.TAG_MASK) !== box.TAG) return;
+    const kind = upper & 0xff;
+    const content = memory.i32[2 * source];
+    if (kind === box.CLONE) {
+      // A clone may carry travels of shared objects, so both are made anew and not copied as bytes.
+      const value = this.cloner.deserialize(payloads.bytes(content));
+      payloads.free(content);
+      this.#writeClone(source, value);
+      this.#writeClone(target, value);
+    } else if (kind === box.STRING8 || kind === box.STRING16) {
+      const copy = payloads.copy(content);
+      if (copy === 0) throw new NoRoom();
+      this.#point(target, kind, copy);
+    } else if (kind === box.BUFFER || kind === box.VIEW || kind === box.MEMORY) {
+      const object = this.objects.arrive(content);
+      this.#pointToObject(source, kind, object);
+      this.#pointToObject(target, kind, object);
+    }
+  }
+
+  #free(slot: number, count: number): void {
+    const { memory, payloads } = this.#context;
+    let cell = this.firstCell(slot);
+    for (let k = 0; k < count; k++) {
+      const upper = memory.i32[2 * cell + 1];
+      if ((upper & box.TAG_MASK) !== box.TAG) {
+        cell++;
+        continue;
+      }
+      const kind = upper & 0xff;
+      const content = memory.i32[2 * cell];
+      if (kind === box.STRING8 || kind === box.STRING16 || kind === box.FAILED_JOB) payloads.free(content);
+      else if (kind === box.CLONE) this.read(cell);
+      else if (kind === box.BUFFER || kind === box.VIEW || kind === box.MEMORY) this.objects.end(content);
+      cell += box.widthOf(kind);
+    }
+  }
+
+  #tryWrite(cell: number, value: unknown, slot: number, args: readonly unknown[], index: number): number {
+    try {
+      return this.#write(cell, value);
+    } catch (error) {
+      this.#free(slot, index);
+      throw this.#explained(error, args[index], (path) => `argument ${index}${path ? ` at ${path}` : ""}`);
+    }
+  }
+
+  #explained(error: unknown, value: unknown, place: (path: string) => string): unknown {
+    if (error instanceof NoRoom) return error;
+    const found = findUncloneable(value, this.cloner);
+    const reason = found?.reason ?? (error instanceof Error ? error.message : String(error));
+    return new DOMException(`${place(found?.path ?? "")} cannot be copied to another thread: ${reason}`, "DataCloneError");
+  }
+
+  #write(cell: number, value: unknown): number {
+    const { memory, payloads } = this.#context;
+    switch (typeof value) {
+      case "number":
+        memory.f64[cell] = value === value ? value : Number.NaN;
+        return 1;
+      case "undefined":
+        return this.#point(cell, box.UNDEFINED, 0);
+      case "boolean":
+        return this.#point(cell, value ? box.TRUE : box.FALSE, 0);
+      case "string": {
+        const block = storeString(payloads, value);
+        if (block === 0) throw new NoRoom();
+        return this.#point(cell, block > 0 ? box.STRING8 : box.STRING16, Math.abs(block));
+      }
+      case "object":
+        return value === null ? this.#point(cell, box.NULL, 0) : this.#writeObject(cell, value);
+      default:
+        return this.#writeClone(cell, value);
+    }
+  }
+
+  #writeObject(cell: number, value: object): number {
+    if (ArrayBuffer.isView(value) && value.buffer instanceof SharedArrayBuffer) {
+      const { memory } = this.#context;
+      this.#pointToObject(cell, box.VIEW, value.buffer);
+      memory.f64[cell + 1] = value.byteOffset * 16 + box.viewType(value);
+      memory.f64[cell + 2] = box.viewLength(value);
+      return 3;
+    }
+    if (value instanceof SharedArrayBuffer) return this.#pointToObject(cell, box.BUFFER, value);
+    if (value instanceof WebAssembly.Memory && value.buffer instanceof SharedArrayBuffer) {
+      return this.#pointToObject(cell, box.MEMORY, value);
+    }
+    return this.#handles.write(value, cell) || this.#writeClone(cell, value);
+  }
+
+  #writeClone(cell: number, value: unknown): number {
+    return this.#point(cell, box.CLONE, this.#stored(this.cloner.serialize(value)));
+  }
+
+  #stored(bytes: Uint8Array): number {
+    const block = this.#context.payloads.store(bytes);
+    if (block === 0) throw new NoRoom();
+    return block;
+  }
+
+  #pointToObject(cell: number, kind: number, object: SharedObject): number {
+    const number = this.objects.depart(object);
+    if (number === 0) throw new NoRoom();
+    return this.#point(cell, kind, number);
+  }
+
+  #point(cell: number, kind: number, content: number): number {
+    const { i32 } = this.#context.memory;
+    i32[2 * cell] = content;
+    i32[2 * cell + 1] = box.TAG | kind;
+    return 1;
+  }
+
+  #readBoxed(cell: number, kind: number, content: number): unknown {
+    const { memory, payloads } = this.#context;
+    switch (kind) {
+      case box.UNDEFINED:
+        return undefined;
+      case box.NULL:
+        return null;
+      case box.FALSE:
+        return false;
+      case box.TRUE:
+        return true;
+      case box.STRING8:
+      case box.STRING16: {
+        const text = loadString(payloads, content, kind === box.STRING8);
+        payloads.free(content);
+        return text;
+      }
+      case box.CLONE: {
+        const value = this.cloner.deserialize(payloads.bytes(content));
+        payloads.free(content);
+        return value;
+      }
+      case box.VIEW: {
+        const packed = memory.f64[cell + 1];
+        const type = packed % 16;
+        return this.#viewOf(content, type, (packed - type) / 16, memory.f64[cell + 2]);
+      }
+      case box.BUFFER:
+      case box.MEMORY:
+        return this.objects.arrive(content);
+      default:
+        return this.#handles.read(kind, cell);
+    }
+  }
+
+  /** The last view that arrived: jobs are often given the same one again and again. */
+  #lastView: { number: number; type: number; offset: number; length: number; view: ArrayBufferView } | undefined;
+
+  #viewOf(number: number, type: number, offset: number, length: number): ArrayBufferView {
+    const last = this.#lastView;
+    const buffer = this.objects.arrive(number) as SharedArrayBuffer;
+    if (last !== undefined && last.number === number && last.type === type && last.offset === offset && last.length === length) {
+      return last.view;
+    }
+    const view = box.makeView(type, buffer, offset, length);
+    this.#lastView = { number, type, offset, length, view };
+    return view;
+  }
+}
