@@ -1,6 +1,6 @@
 /** Installs and builds what is stale, quietly; does nothing when all is fresh. */
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -30,10 +30,8 @@ const installed = newest(at("node_modules", ".package-lock.json"));
 if (installed < Math.max(newest(at("package-lock.json")), newest(at("package.json")))) {
   console.error("heddle: installing …");
   step("npm ci", "npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
-  step("touch", process.execPath, [
-    "-e",
-    `const now = new Date(); require("fs").utimesSync(${JSON.stringify(at("node_modules", ".package-lock.json"))}, now, now)`,
-  ]);
+  const now = new Date();
+  utimesSync(at("node_modules", ".package-lock.json"), now, now);
 }
 
 const tsc = [at("node_modules", "typescript", "bin", "tsc"), "-p"];

@@ -1,6 +1,16 @@
 /** One thread's side of a job system: what `JobSystem` and `heddle/job` have in common. */
-import { F_GROUP, F_OBSERVER, FUNCTION_BITS, FUNCTION_MASK, G_FAILURE, S_FUNCTION, S_GENERATION, SLOT_LOG } from "../memory/layout.js";
+
 import type { Layout } from "../memory/layout.js";
+import {
+  F_GROUP,
+  F_OBSERVER,
+  FUNCTION_BITS,
+  FUNCTION_MASK,
+  G_FAILURE,
+  S_FUNCTION,
+  S_GENERATION,
+  SLOT_LOG,
+} from "../memory/layout.js";
 import { Context, MAIN } from "../scheduler/context.js";
 import { drainFinished } from "../scheduler/finish.js";
 import * as graph from "../scheduler/graph.js";
@@ -12,12 +22,18 @@ import { waitFor } from "../scheduler/wait.js";
 import { Codec, NoRoom } from "../values/codec.js";
 import type { Link } from "../values/shared-objects.js";
 import { setCurrent } from "./current.js";
-import { ArenaFullError, DependencyCycleError, JobAlreadyScheduledError, ShutdownError, StaleJobError } from "./errors.js";
-import { JobRunner } from "./job-runner.js";
+import {
+  ArenaFullError,
+  DependencyCycleError,
+  JobAlreadyScheduledError,
+  type ShutdownError,
+  StaleJobError,
+} from "./errors.js";
 import type { Functions } from "./functions.js";
 import type { Group } from "./group.js";
 import { HandleCodec } from "./handle-codec.js";
 import { FAILED, Job, PENDING } from "./job.js";
+import { JobRunner } from "./job-runner.js";
 import { Listener } from "./listener.js";
 
 export class Engine {
@@ -212,8 +228,12 @@ export class Engine {
   }
 
   #check(job: unknown, what: string): void {
-    if (!(job instanceof Job)) throw new TypeError(`${what} must be a Job made by spawn or run, not ${job === null ? "null" : typeof job}`);
-    if (job._engine !== this) throw new TypeError(`${what} "${job.name}" belongs to another JobSystem; jobs of two systems cannot depend on each other`);
+    if (!(job instanceof Job))
+      throw new TypeError(`${what} must be a Job made by spawn or run, not ${job === null ? "null" : typeof job}`);
+    if (job._engine !== this)
+      throw new TypeError(
+        `${what} "${job.name}" belongs to another JobSystem; jobs of two systems cannot depend on each other`,
+      );
   }
 
   #takeSlot(header: number, group: number): number {
@@ -263,5 +283,7 @@ export class Engine {
 }
 
 function noMemory(): ArenaFullError {
-  return new ArenaFullError("shared memory has no room for these arguments; wait for jobs to finish, or pass large data as typed arrays on shared memory");
+  return new ArenaFullError(
+    "shared memory has no room for these arguments; wait for jobs to finish, or pass large data as typed arrays on shared memory",
+  );
 }

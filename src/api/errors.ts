@@ -22,7 +22,9 @@ export class DependencyCycleError extends Error {
   /** The names of the job functions on the cycle, each before the one that depends on it. */
   readonly jobs: readonly string[];
   constructor(jobs: readonly string[]) {
-    super(`jobs depend on each other in a circle: ${[...jobs, jobs[0]].join(" -> ")}; remove one of these dependencies`);
+    super(
+      `jobs depend on each other in a circle: ${[...jobs, jobs[0]].join(" -> ")}; remove one of these dependencies`,
+    );
     this.jobs = jobs;
   }
 }
@@ -31,7 +33,9 @@ export class DependencyCycleError extends Error {
 export class JobAlreadyScheduledError extends Error {
   override readonly name: string = "JobAlreadyScheduledError";
   constructor(job: string) {
-    super(`job "${job}" is already scheduled and can gain no more prerequisites; link jobs before you schedule or await them`);
+    super(
+      `job "${job}" is already scheduled and can gain no more prerequisites; link jobs before you schedule or await them`,
+    );
   }
 }
 

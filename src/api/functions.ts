@@ -28,7 +28,11 @@ export class Functions {
     if (fn === this.#lastFunction) return this.#lastId;
     const id = this.#ids.get(fn);
     if (id === undefined) {
-      throw new UnknownJobFunctionError(typeof fn === "function" ? `function "${fn.name || "(anonymous)"}"` : `fn (${fn === null ? "null" : typeof fn})`);
+      throw new UnknownJobFunctionError(
+        typeof fn === "function"
+          ? `function "${fn.name || "(anonymous)"}"`
+          : `fn (${fn === null ? "null" : typeof fn})`,
+      );
     }
     this.#lastFunction = fn;
     this.#lastId = id;
@@ -47,13 +51,15 @@ export class Functions {
     for (const name of Object.keys(exports).sort()) {
       const value = exports[name];
       if (typeof value === "function") this.#add(name === "default" ? value.name || name : name, value as JobFunction);
-      else if (name === "default" && typeof value === "object" && value !== null) this.#register(value as Record<string, unknown>);
+      else if (name === "default" && typeof value === "object" && value !== null)
+        this.#register(value as Record<string, unknown>);
     }
   }
 
   #add(name: string, fn: JobFunction): void {
     if (this.#ids.has(fn)) return;
-    if (this.#functions.length > FUNCTION_MASK) throw new RangeError(`modules export more than ${FUNCTION_MASK + 1} functions`);
+    if (this.#functions.length > FUNCTION_MASK)
+      throw new RangeError(`modules export more than ${FUNCTION_MASK + 1} functions`);
     this.#ids.set(fn, this.#functions.length);
     this.#functions.push(fn);
     this.#names.push(name);

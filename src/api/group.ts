@@ -1,6 +1,6 @@
-import { type Deferred, deferred } from "./job.js";
-import type { Engine } from "./engine.js";
 import { awaitGroup, groupIsDone } from "../scheduler/group.js";
+import type { Engine } from "./engine.js";
+import { type Deferred, deferred } from "./job.js";
 
 /**
  * Many jobs that are waited for together. A job of a group has no handle and no result, and
@@ -53,7 +53,6 @@ export class Group implements PromiseLike<void> {
   }
 
   /** Waits for all jobs of the group; this is what `await` calls. Rejects with the first failure. */
-  // biome-ignore lint/suspicious/noThenProperty: a group is awaited like a promise
   then<A = void, B = never>(
     onDone?: (() => A | PromiseLike<A>) | null,
     onError?: ((error: unknown) => B | PromiseLike<B>) | null,

@@ -1,5 +1,5 @@
 /** Handles of jobs as arguments: they go by reference, so that any thread can link, schedule and await them. */
-import { SLOT_LOG, S_FUNCTION, FUNCTION_MASK } from "../memory/layout.js";
+import { FUNCTION_MASK, S_FUNCTION, SLOT_LOG } from "../memory/layout.js";
 import { FAILED_JOB, JOB, TAG } from "../values/boxes.js";
 import type { Handles } from "../values/codec.js";
 import type { Engine } from "./engine.js";

@@ -3,7 +3,15 @@ import { COUNT_MASK, FUNCTION_BITS, FUNCTION_MASK, S_FAILURE, S_FUNCTION, SLOT_L
 import type { Context, Runner } from "../scheduler/context.js";
 import { releaseSlot } from "../scheduler/slots.js";
 import { type Codec, NoRoom } from "../values/codec.js";
-import { DETAILS_LOST, type Failure, failureFromBytes, failureToBytes, firstOf, loadFailure, storeFailure } from "../values/failures.js";
+import {
+  DETAILS_LOST,
+  type Failure,
+  failureFromBytes,
+  failureToBytes,
+  firstOf,
+  loadFailure,
+  storeFailure,
+} from "../values/failures.js";
 import { ArenaFullError, DependencyFailedError, JobFailedError, ShutdownError } from "./errors.js";
 import type { Functions } from "./functions.js";
 import type { Group } from "./group.js";
@@ -33,7 +41,9 @@ export class JobRunner implements Runner {
 
   setHandle(slot: number, job: Job<unknown>): void {
     if (slot >= this.#handles.length) {
-      const larger = new Array<Job<unknown> | undefined>(Math.max(slot + 1, this.#context.memory.i32.length >>> SLOT_LOG));
+      const larger = new Array<Job<unknown> | undefined>(
+        Math.max(slot + 1, this.#context.memory.i32.length >>> SLOT_LOG),
+      );
       for (let k = 0; k < this.#handles.length; k++) larger[k] = this.#handles[k];
       this.#handles = larger;
     }
@@ -57,8 +67,14 @@ export class JobRunner implements Runner {
       } else {
         result = fn(...codec.readArguments(slot, count));
       }
-      if (typeof result === "object" && result !== null && typeof (result as PromiseLike<unknown>).then === "function") {
-        throw new TypeError("the job function returned a promise (or a Job); jobs must be synchronous: use wait() inside a job");
+      if (
+        typeof result === "object" &&
+        result !== null &&
+        typeof (result as PromiseLike<unknown>).then === "function"
+      ) {
+        throw new TypeError(
+          "the job function returned a promise (or a Job); jobs must be synchronous: use wait() inside a job",
+        );
       }
       codec.writeResult(slot, result);
     } catch (error) {
@@ -213,7 +229,9 @@ function toError(failure: Failure): Error {
       return new DependencyFailedError(failure.job, `job "${failure.job}" did not run: ${cause.message}`, { cause });
     }
     case "shutdown":
-      return new ShutdownError(`job "${failure.job}" was cancelled: the job system was shut down by force before it started`);
+      return new ShutdownError(
+        `job "${failure.job}" was cancelled: the job system was shut down by force before it started`,
+      );
     case "lost":
       return new JobFailedError(failure.job, `job "${failure.job}" failed; shared memory had no room for the details`);
   }

@@ -108,7 +108,9 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
    * @example
    * await jobs.chain(load, parse, count);
    */
-  chain<T extends readonly [Job<unknown>, ...Job<unknown>[]]>(...jobs: T): T extends readonly [...unknown[], infer Last] ? Last : never {
+  chain<T extends readonly [Job<unknown>, ...Job<unknown>[]]>(
+    ...jobs: T
+  ): T extends readonly [...unknown[], infer Last] ? Last : never {
     if (jobs.length === 0) throw new TypeError("chain needs at least one job");
     for (let k = 1; k < jobs.length; k++) this.#engine.link(jobs[k - 1], jobs[k]);
     return jobs[jobs.length - 1] as T extends readonly [...unknown[], infer Last] ? Last : never;

@@ -1,7 +1,8 @@
 /** What `JobSystem.create` is given, checked. */
+
+import { availableParallelism } from "node:os";
 import { isAbsolute } from "node:path";
 import { pathToFileURL } from "node:url";
-import { availableParallelism } from "node:os";
 
 /** Options of `JobSystem.create`. */
 export interface JobSystemOptions {
@@ -26,20 +27,25 @@ export interface CheckedOptions {
 /** @throws TypeError, RangeError naming the option, what was wrong and what to do */
 export function checkOptions(options: JobSystemOptions): CheckedOptions {
   if (typeof options !== "object" || options === null) {
-    throw new TypeError("JobSystem.create needs options: { modules: [new URL(\"./work.js\", import.meta.url)] }");
+    throw new TypeError('JobSystem.create needs options: { modules: [new URL("./work.js", import.meta.url)] }');
   }
   const threads = options.threads ?? Math.min(MOST_THREADS, availableParallelism());
   const maxJobs = options.maxJobs ?? MOST_JOBS;
   checkWhole("threads", threads, 1, MOST_THREADS);
   checkWhole("maxJobs", maxJobs, FEWEST_JOBS, MOST_JOBS);
   if (!Array.isArray(options.modules) || options.modules.length === 0) {
-    throw new TypeError("modules must be an array of at least one module that exports job functions, such as [new URL(\"./work.js\", import.meta.url)]");
+    throw new TypeError(
+      'modules must be an array of at least one module that exports job functions, such as [new URL("./work.js", import.meta.url)]',
+    );
   }
   return { modules: options.modules.map(moduleUrl), threads, maxJobs };
 }
 
 function checkWhole(name: string, value: unknown, least: number, most: number): void {
-  if (typeof value !== "number") throw new TypeError(`${name} must be a number from ${least} to ${most}, not ${value === null ? "null" : typeof value}`);
+  if (typeof value !== "number")
+    throw new TypeError(
+      `${name} must be a number from ${least} to ${most}, not ${value === null ? "null" : typeof value}`,
+    );
   if (!Number.isInteger(value) || value < least || value > most) {
     throw new RangeError(`${name} must be a whole number from ${least} to ${most}, not ${value}`);
   }
@@ -47,8 +53,11 @@ function checkWhole(name: string, value: unknown, least: number, most: number): 
 
 function moduleUrl(module: URL | string, index: number): string {
   if (module instanceof URL) return module.href;
-  if (typeof module !== "string") throw new TypeError(`modules[${index}] must be a URL or an absolute path, not ${typeof module}`);
+  if (typeof module !== "string")
+    throw new TypeError(`modules[${index}] must be a URL or an absolute path, not ${typeof module}`);
   if (isAbsolute(module)) return pathToFileURL(module).href;
   if (/^[a-z][a-z0-9+.-]+:/i.test(module)) return module;
-  throw new TypeError(`modules[${index}] is the relative path "${module}"; give new URL("${module}", import.meta.url) instead`);
+  throw new TypeError(
+    `modules[${index}] is the relative path "${module}"; give new URL("${module}", import.meta.url) instead`,
+  );
 }

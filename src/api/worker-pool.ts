@@ -72,7 +72,9 @@ export class WorkerPool {
 
 /** A port from each thread to each other. */
 function mesh(threads: number): (MessagePort | undefined)[][] {
-  const ports: (MessagePort | undefined)[][] = Array.from({ length: threads }, () => new Array(threads).fill(undefined));
+  const ports: (MessagePort | undefined)[][] = Array.from({ length: threads }, () =>
+    new Array(threads).fill(undefined),
+  );
   for (let a = 0; a < threads; a++) {
     for (let b = a + 1; b < threads; b++) {
       const { port1, port2 } = new MessageChannel();

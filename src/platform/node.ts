@@ -1,5 +1,12 @@
 /** Node, Deno and Bun: threads, messages received synchronously, the event loop. */
-import { MessageChannel, type MessagePort, parentPort, receiveMessageOnPort, Worker, workerData } from "node:worker_threads";
+import {
+  MessageChannel,
+  type MessagePort,
+  parentPort,
+  receiveMessageOnPort,
+  Worker,
+  workerData,
+} from "node:worker_threads";
 
 export { MessageChannel, type MessagePort, parentPort, Worker, workerData };
 

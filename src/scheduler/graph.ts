@@ -23,6 +23,7 @@ import {
   E_OLDER,
   E_SOURCE,
   E_TARGET,
+  F_OBSERVER,
   S_CONTINUATIONS,
   S_EDGE,
   S_FAILURE,
@@ -31,7 +32,6 @@ import {
   S_PINS,
   S_PREREQUISITES,
   S_UNMET,
-  F_OBSERVER,
   SLOT_LOG,
   UNSCHEDULED,
 } from "../memory/layout.js";

@@ -107,8 +107,7 @@ function findOldest(context: Context): number {
   if (own === NOTHING) return submitted === NOTHING ? NOTHING : deques[MAIN].steal();
   if (submitted === NOTHING) return deque.steal();
   memory.reach(submitted << SLOT_LOG);
-  const earlier =
-    memory.i32[(own << SLOT_LOG) + S_TICKET] - memory.i32[(submitted << SLOT_LOG) + S_TICKET];
+  const earlier = memory.i32[(own << SLOT_LOG) + S_TICKET] - memory.i32[(submitted << SLOT_LOG) + S_TICKET];
   return (earlier | 0) < 0 ? deque.steal() : deques[MAIN].steal();
 }
 

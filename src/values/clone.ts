@@ -45,13 +45,15 @@ class SharingSerializer extends v8.Serializer {
   constructor(objects: SharedObjects) {
     super();
     this.#objects = objects;
-    (this as unknown as { _setTreatArrayBufferViewsAsHostObjects(on: boolean): void })
-      ._setTreatArrayBufferViewsAsHostObjects(true);
+    (
+      this as unknown as { _setTreatArrayBufferViewsAsHostObjects(on: boolean): void }
+    )._setTreatArrayBufferViewsAsHostObjects(true);
   }
 
   /** Called by the serialiser for every view. */
   _writeHostObject(value: object): void {
-    if (!ArrayBuffer.isView(value)) throw this._getDataCloneError(`${Object.prototype.toString.call(value)} could not be cloned.`);
+    if (!ArrayBuffer.isView(value))
+      throw this._getDataCloneError(`${Object.prototype.toString.call(value)} could not be cloned.`);
     const shared = value.buffer instanceof SharedArrayBuffer;
     this.writeUint32(shared ? SHARED_VIEW : COPIED_VIEW);
     this.writeUint32(viewType(value));
@@ -108,7 +110,12 @@ export function findUncloneable(value: unknown, cloner: Cloner): { path: string;
 
 const DEEPEST = 100;
 
-function search(value: unknown, cloner: Cloner, path: string, seen: Set<unknown>): { path: string; reason: string } | undefined {
+function search(
+  value: unknown,
+  cloner: Cloner,
+  path: string,
+  seen: Set<unknown>,
+): { path: string; reason: string } | undefined {
   const reason = reasonAgainst(value, cloner);
   if (reason === undefined) return undefined;
   if (typeof value !== "object" || value === null || seen.has(value) || seen.size > DEEPEST) return { path, reason };
@@ -148,7 +155,11 @@ function* partsOf(value: object): Generator<[string, () => unknown]> {
     for (const part of value) yield [".values()", () => part];
   } else {
     for (const key of Object.keys(value)) {
-      const step = Array.isArray(value) ? `[${key}]` : /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+      const step = Array.isArray(value)
+        ? `[${key}]`
+        : /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key)
+          ? `.${key}`
+          : `[${JSON.stringify(key)}]`;
       yield [step, () => (value as Record<string, unknown>)[key]];
     }
   }

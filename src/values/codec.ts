@@ -1,10 +1,5 @@
 /** Arguments and results, to and from the cells of a job's slot. */
-import {
-  ARGUMENT_CELLS,
-  S_ARGUMENTS,
-  SLOT_LOG,
-  SPILLED,
-} from "../memory/layout.js";
+import { ARGUMENT_CELLS, S_ARGUMENTS, SLOT_LOG, SPILLED } from "../memory/layout.js";
 import type { Context } from "../scheduler/context.js";
 import * as box from "./boxes.js";
 import { Cloner, findUncloneable } from "./clone.js";
@@ -182,7 +177,10 @@ export class Codec {
     if (error instanceof NoRoom) return error;
     const found = findUncloneable(value, this.cloner);
     const reason = found?.reason ?? (error instanceof Error ? error.message : String(error));
-    return new DOMException(`${place(found?.path ?? "")} cannot be copied to another thread: ${reason}`, "DataCloneError");
+    return new DOMException(
+      `${place(found?.path ?? "")} cannot be copied to another thread: ${reason}`,
+      "DataCloneError",
+    );
   }
 
   #write(cell: number, value: unknown): number {
@@ -286,7 +284,13 @@ export class Codec {
   #viewOf(number: number, type: number, offset: number, length: number): ArrayBufferView {
     const last = this.#lastView;
     const buffer = this.objects.arrive(number) as SharedArrayBuffer;
-    if (last !== undefined && last.number === number && last.type === type && last.offset === offset && last.length === length) {
+    if (
+      last !== undefined &&
+      last.number === number &&
+      last.type === type &&
+      last.offset === offset &&
+      last.length === length
+    ) {
       return last.view;
     }
     const view = box.makeView(type, buffer, offset, length);

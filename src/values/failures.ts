@@ -126,10 +126,13 @@ function unpack(packed: unknown): unknown {
   if (Array.isArray(packed) && packed.some(isRecord)) return packed.map(unpack);
   if (!isRecord(packed)) return packed;
   const error =
-    packed.name === "AggregateError" ? new AggregateError([], packed.message) : new (ERRORS[packed.name] ?? Error)(packed.message);
+    packed.name === "AggregateError"
+      ? new AggregateError([], packed.message)
+      : new (ERRORS[packed.name] ?? Error)(packed.message);
   if (error.name !== packed.name) define(error, "name", packed.name);
   define(error, "stack", packed.stack);
-  for (const [key, value] of Object.entries(packed.properties)) define(error, key, unpack(value), key !== "cause" && key !== "errors");
+  for (const [key, value] of Object.entries(packed.properties))
+    define(error, key, unpack(value), key !== "cause" && key !== "errors");
   return error;
 }
 

@@ -1,0 +1,270 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import {
+  ArenaFullError,
+  DependencyCycleError,
+  DependencyFailedError,
+  JobAlreadyScheduledError,
+  JobFailedError,
+  JobSystem,
+  ShutdownError,
+  shared,
+  UnknownJobFunctionError,
+} from "heddle";
+import { WORK, withSystem } from "./support/systems.js";
+import * as work from "./support/work.js";
+
+for (const threads of [1, 2, 5]) {
+  test(`fork–join: fib(${threads === 1 ? 18 : 25}) on ${threads} threads`, async () => {
+    await withSystem({ threads }, async (jobs) => {
+      assert.equal(await jobs.run(work.fib, threads === 1 ? 18 : 25), threads === 1 ? 2584 : 75025);
+      assert.equal(jobs.run(work.fib, 12).wait(), 144);
+    });
+  });
+
+  test(`wait, await, Promise.all and groups on ${threads} threads`, async () => {
+    await withSystem({ threads }, async (jobs) => {
+      assert.equal(jobs.spawn(work.add, 1, 2).wait(), 3);
+      assert.equal(await jobs.spawn(work.add, 3, 4), 7);
+      const many = Array.from({ length: 20000 }, (_, k) => jobs.run(work.add, k, 1));
+      assert.deepEqual(
+        await Promise.all(many),
+        many.map((_, k) => k + 1),
+      );
+      const cells = shared(Int32Array, 4);
+      const group = jobs.group();
+      await group;
+      for (let round = 1; round <= 3; round++) {
+        for (let k = 0; k < 10000; k++) group.run(work.count, cells, 0);
+        if (round === 2) group.wait();
+        else await group;
+        assert.equal(cells[0], round * 10000);
+      }
+      await Promise.all(Array.from({ length: 50 }, () => jobs.run(work.spawnGroup, cells, 1, 100)));
+      assert.equal(cells[1], 5000);
+    });
+  });
+}
+
+test("waiting inside jobs 1,000 deep works, and too deep is an error, not a crash", async () => {
+  await withSystem({ threads: 2 }, async (jobs) => {
+    assert.equal(await jobs.run(work.down, 1000), 1000);
+    await assert.rejects(async () => await jobs.run(work.down, 5000), /jobs wait inside jobs 1500 deep/);
+    assert.equal(await jobs.run(work.add, 1, 1), 2);
+  });
+});
+
+test("a failure reaches every waiter with its cause", async () => {
+  await withSystem({ threads: 2 }, async (jobs) => {
+    const job = jobs.spawn(work.boom, "bad luck");
+    const check = (error: unknown) => {
+      assert.ok(error instanceof JobFailedError);
+      assert.equal(error.name, "JobFailedError");
+      assert.equal(error.job, "boom");
+      const cause = error.cause as RangeError & { code: string; detail: { n: number } };
+      assert.ok(cause instanceof RangeError);
+      assert.equal(cause.message, "bad luck");
+      assert.match(cause.stack ?? "", /boom/);
+      assert.equal(cause.code, "E_BOOM");
+      assert.deepEqual(cause.detail, { n: 7 });
+      return true;
+    };
+    await assert.rejects(async () => await job, check);
+    await assert.rejects(job.then(), check);
+    assert.throws(() => job.wait(), check);
+    const nested = await jobs.run(work.throwNested).then(undefined, (error: JobFailedError) => error.cause);
+    assert.ok(nested instanceof TypeError);
+    assert.ok(nested.cause instanceof SyntaxError);
+    assert.equal((nested as unknown as { errno: number }).errno, -2);
+    for (const thrown of ["text", 7, null, undefined, { code: 1 }]) {
+      const error = await jobs.run(work.throwValue, thrown).then(undefined, (e: JobFailedError) => e);
+      assert.deepEqual((error as JobFailedError).cause, thrown);
+    }
+  });
+});
+
+test("what depends on a failed job does not run and fails with the first cause", async () => {
+  await withSystem({ threads: 3 }, async (jobs) => {
+    const cells = shared(Int32Array, 2);
+    const bad = jobs.spawn(work.boom, "first");
+    const good = jobs.spawn(work.nothing);
+    const middle = jobs.spawn(work.count, cells, 0).after(good, bad);
+    const last = jobs.spawn(work.count, cells, 1).after(middle, good);
+    const error = await last.then(undefined, (e: unknown) => e);
+    assert.ok(error instanceof DependencyFailedError);
+    assert.ok(error.cause instanceof JobFailedError);
+    assert.equal((error.cause.cause as Error).message, "first");
+    assert.deepEqual([...cells], [0, 0]);
+    const late = jobs.spawn(work.nothing).after(bad);
+    await assert.rejects(async () => await late, DependencyFailedError);
+  });
+});
+
+test("a group rejects with its first failure and can be used again", async () => {
+  await withSystem({ threads: 2 }, async (jobs) => {
+    const group = jobs.group();
+    for (let k = 0; k < 100; k++) group.run(k % 10 === 3 ? work.boom : work.nothing, "in a group");
+    await assert.rejects(async () => await group, /in a group/);
+    group.run(work.nothing);
+    await group;
+    group.run(work.boom, "again");
+    assert.throws(() => group.wait(), /again/);
+  });
+});
+
+test("a cycle is found when it is scheduled, named, and nothing of it has run", async () => {
+  await withSystem({ threads: 2 }, async (jobs) => {
+    const cells = shared(Int32Array, 1);
+    const a = jobs.spawn(work.count, cells, 0);
+    const b = jobs.spawn(work.nothing);
+    const c = jobs.spawn(work.echo, 1);
+    const outside = jobs.spawn(work.count, cells, 0);
+    outside.then(a).then(b).then(c).then(a);
+    const error = await b.then(undefined, (e: unknown) => e);
+    assert.ok(error instanceof DependencyCycleError);
+    assert.deepEqual([...error.jobs].sort(), ["count", "echo", "nothing"]);
+    assert.throws(() => c.wait(), DependencyCycleError);
+    assert.throws(() => a.schedule(), DependencyCycleError);
+    const self = jobs.spawn(work.nothing);
+    self.then(self);
+    assert.throws(() => self.schedule(), DependencyCycleError);
+    assert.equal(cells[0], 0);
+    await outside;
+    assert.equal(cells[0], 1);
+    const report = await jobs.shutdown();
+    assert.deepEqual(report.neverScheduled, { count: 1, nothing: 2, echo: 1 });
+  });
+});
+
+test("prerequisites come before scheduling; a prerequisite that is done counts as met", async () => {
+  await withSystem({ threads: 2 }, async (jobs) => {
+    const first = jobs.run(work.add, 1, 1);
+    await first;
+    assert.equal(await jobs.spawn(work.add, 2, 2).after(first), 4);
+    const next = jobs.run(work.sleep, 5);
+    assert.throws(() => first.then(next), JobAlreadyScheduledError);
+    assert.throws(() => jobs.spawn(work.nothing).then(next), JobAlreadyScheduledError);
+    await next;
+    assert.throws(() => next.after(first), JobAlreadyScheduledError);
+  });
+});
+
+test("wrong input is refused with the name of what was wrong", async () => {
+  await withSystem({ threads: 2 }, async (jobs) => {
+    assert.throws(() => jobs.spawn(() => 1), UnknownJobFunctionError);
+    assert.throws(() => jobs.spawn(assert.equal as () => void), /function "equal" is not a registered job function; export it/);
+    assert.throws(() => jobs.spawn(null as unknown as () => void), UnknownJobFunctionError);
+    assert.throws(() => jobs.spawn(work.nothing).after({} as never), /the prerequisite must be a Job/);
+    await withSystem({ threads: 1 }, (other) => {
+      assert.throws(() => jobs.spawn(work.nothing).then(other.spawn(work.nothing)), /belongs to another JobSystem/);
+    });
+    await assert.rejects(async () => await jobs.run(work.aPromise), /returned a promise/);
+    await assert.rejects(async () => await jobs.run(work.aFunction), /the result cannot be copied/);
+  });
+  for (const threads of [0, -1, 1.5, Number.NaN, 257, Number.POSITIVE_INFINITY, "2" as never, null as never]) {
+    if (threads === null) continue;
+    await assert.rejects(JobSystem.create({ threads, modules: [WORK] }), /^(Range|Type)Error: threads must be/);
+  }
+  await assert.rejects(JobSystem.create({ maxJobs: 3, modules: [WORK] }), /maxJobs must be/);
+  await assert.rejects(JobSystem.create({ modules: [] }), /modules must be/);
+  await assert.rejects(JobSystem.create({ modules: ["./work.js"] }), /relative path/);
+  await assert.rejects(JobSystem.create(undefined as never), /needs options/);
+});
+
+test("a module that does not load or throws makes create reject, and no worker is left", async () => {
+  const missing = new URL("./support/missing.js", import.meta.url);
+  await assert.rejects(JobSystem.create({ threads: 2, modules: [missing] }), /missing\.js/);
+  const onWorker = `data:text/javascript,import { isMainThread } from "node:worker_threads"; if (!isMainThread) throw new RangeError("not here"); export function f() {}`;
+  await assert.rejects(JobSystem.create({ threads: 3, modules: [onWorker] }), /RangeError: not here/);
+  const renamed = `data:text/javascript,import * as t from "node:worker_threads"; function f() {} export { f as ${"main"} }; export default t.isMainThread ? f : function other() {}`;
+  await assert.rejects(JobSystem.create({ threads: 2, modules: [renamed] }), /must not depend on the thread/);
+});
+
+test("shutdown finishes what is scheduled; after it every call throws", async () => {
+  const jobs = await JobSystem.create({ threads: 2, modules: [WORK] });
+  const cells = shared(Int32Array, 1);
+  const group = jobs.group();
+  for (let k = 0; k < 5000; k++) group.run(work.count, cells, 0);
+  const slow = jobs.run(work.sleep, 30);
+  const forgotten = jobs.spawn(work.add, 1, 2);
+  const pending = forgotten.then((value) => value);
+  const never = jobs.spawn(work.add, 1, 2);
+  const report = await jobs.shutdown();
+  assert.equal(cells[0], 5000);
+  assert.equal(await pending, 3);
+  assert.equal(await slow, undefined);
+  assert.deepEqual(report.neverScheduled, { add: 1 });
+  await assert.rejects(async () => await never, ShutdownError);
+  assert.throws(() => jobs.spawn(work.nothing), ShutdownError);
+  assert.throws(() => jobs.run(work.nothing), ShutdownError);
+  assert.throws(() => jobs.group(), ShutdownError);
+  assert.throws(() => group.run(work.nothing), ShutdownError);
+  assert.deepEqual(await jobs.shutdown(), report);
+});
+
+test("a forced shutdown cancels what has not started, and every waiter settles", async () => {
+  const jobs = await JobSystem.create({ threads: 2, modules: [WORK] });
+  const many = Array.from({ length: 200 }, () => jobs.run(work.sleep, 5));
+  const outcomes = Promise.allSettled(many);
+  await jobs.shutdown({ force: true });
+  const rejected = (await outcomes).filter((each) => each.status === "rejected");
+  assert.ok(rejected.length > 100, `${rejected.length} were cancelled`);
+  for (const each of rejected) assert.ok((each as PromiseRejectedResult).reason instanceof ShutdownError);
+});
+
+test("a failure that nobody waits for is reported, from any thread", async () => {
+  await withSystem({ threads: 2 }, async (jobs) => {
+    const seen: string[] = [];
+    jobs.on("error", (error) => seen.push(error.message));
+    jobs.run(work.boom, "alone");
+    jobs.run(work.failInside);
+    const watched = jobs.run(work.boom, "watched");
+    await assert.rejects(async () => await watched);
+    while (seen.length < 2) await jobs.run(work.sleep, 1);
+    assert.deepEqual(seen.sort(), ['job "boom" failed: alone', 'job "boom" failed: from inside']);
+  });
+});
+
+test("a full arena throws outside, helps inside, and loses nothing", async () => {
+  await withSystem({ threads: 2, maxJobs: 256 }, async (jobs) => {
+    const cells = shared(Int32Array, 1);
+    const held = [];
+    let error: unknown;
+    while (error === undefined && held.length < 1000) {
+      try {
+        held.push(jobs.spawn(work.count, cells, 0));
+      } catch (thrown) {
+        error = thrown;
+      }
+    }
+    assert.ok(error instanceof ArenaFullError);
+    assert.match(error.message, /larger maxJobs/);
+    assert.ok(held.length >= 256, `${held.length} jobs were live`);
+    for (const job of held) job.schedule();
+    for (const job of held) await job;
+    assert.equal(cells[0], held.length);
+    await jobs.run(work.spawnMany, cells, 20000);
+    assert.equal(cells[0], held.length + 20000);
+    await assert.rejects(async () => await jobs.run(work.spawnUnscheduled, 5000), ArenaFullError);
+  });
+});
+
+test("an idle pool uses no processor time", async () => {
+  await withSystem({ threads: 4 }, async (jobs) => {
+    await jobs.run(work.nothing);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const before = process.cpuUsage();
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    const { user, system } = process.cpuUsage(before);
+    assert.ok(user + system < 20_000, `${(user + system) / 1000} ms in 2 s`);
+  });
+});
+
+test("timers that a job sets on its worker fire while the worker is idle", async () => {
+  await withSystem({ threads: 1 }, async (jobs) => {
+    const cells = shared(Int32Array, 1);
+    await jobs.run(work.timer, cells);
+    for (let k = 0; k < 500 && cells[0] === 0; k++) await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.equal(cells[0], 1);
+  });
+});
