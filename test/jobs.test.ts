@@ -72,12 +72,12 @@ test("a failure reaches every waiter with its cause", async () => {
     await assert.rejects(async () => await job, check);
     await assert.rejects(job.then(), check);
     assert.throws(() => job.wait(), check);
-    const nested = await jobs.run(work.throwNested).then(undefined, (error: JobFailedError) => error.cause);
+    const nested = await jobs.run(work.throwNested).then(undefined, (error: unknown) => (error as JobFailedError).cause);
     assert.ok(nested instanceof TypeError);
     assert.ok(nested.cause instanceof SyntaxError);
     assert.equal((nested as unknown as { errno: number }).errno, -2);
     for (const thrown of ["text", 7, null, undefined, { code: 1 }]) {
-      const error = await jobs.run(work.throwValue, thrown).then(undefined, (e: JobFailedError) => e);
+      const error = await jobs.run(work.throwValue, thrown).then(undefined, (e: unknown) => e);
       assert.deepEqual((error as JobFailedError).cause, thrown);
     }
   });
@@ -152,7 +152,7 @@ test("prerequisites come before scheduling; a prerequisite that is done counts a
 test("wrong input is refused with the name of what was wrong", async () => {
   await withSystem({ threads: 2 }, async (jobs) => {
     assert.throws(() => jobs.spawn(() => 1), UnknownJobFunctionError);
-    assert.throws(() => jobs.spawn(assert.equal as () => void), /function "equal" is not a registered job function; export it/);
+    assert.throws(() => jobs.spawn(assert.ok as () => void), /function "ok" is not a registered job function; export it/);
     assert.throws(() => jobs.spawn(null as unknown as () => void), UnknownJobFunctionError);
     assert.throws(() => jobs.spawn(work.nothing).after({} as never), /the prerequisite must be a Job/);
     await withSystem({ threads: 1 }, (other) => {
@@ -161,8 +161,7 @@ test("wrong input is refused with the name of what was wrong", async () => {
     await assert.rejects(async () => await jobs.run(work.aPromise), /returned a promise/);
     await assert.rejects(async () => await jobs.run(work.aFunction), /the result cannot be copied/);
   });
-  for (const threads of [0, -1, 1.5, Number.NaN, 257, Number.POSITIVE_INFINITY, "2" as never, null as never]) {
-    if (threads === null) continue;
+  for (const threads of [0, -1, 1.5, Number.NaN, 257, Number.POSITIVE_INFINITY, "2" as never]) {
     await assert.rejects(JobSystem.create({ threads, modules: [WORK] }), /^(Range|Type)Error: threads must be/);
   }
   await assert.rejects(JobSystem.create({ maxJobs: 3, modules: [WORK] }), /maxJobs must be/);

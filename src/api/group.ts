@@ -57,13 +57,14 @@ export class Group implements PromiseLike<void> {
     onDone?: (() => A | PromiseLike<A>) | null,
     onError?: ((error: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    if (this.#deferred === undefined) {
-      const waiting = deferred<void>();
+    let waiting = this.#deferred;
+    if (waiting === undefined) {
+      waiting = deferred<void>();
       this.#deferred = waiting;
       if (this.#record !== 0) awaitGroup(this.#engine.context, this.#record, this.#count);
       this.#engine.listenTo(this);
     }
-    return this.#deferred.promise.then(onDone, onError);
+    return waiting.promise.then(onDone, onError);
   }
 
   /** @internal Settles the promise if all jobs have finished. */

@@ -15,6 +15,10 @@ export class HandleCodec implements Handles {
     this.#engine = engine;
   }
 
+  is(value: unknown): boolean {
+    return value instanceof Job;
+  }
+
   write(value: object, cell: number): number {
     if (!(value instanceof Job)) return 0;
     const engine = this.#engine;

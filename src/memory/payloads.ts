@@ -31,12 +31,17 @@ export class Payloads {
     this.#pool(this.#memory.i32[block + P_CLASS]).give(block);
   }
 
+  /** Makes sure that the memory's views cover all of a block. */
+  reach(block: number): void {
+    this.#memory.reach(block);
+    this.#memory.reach(block + P_DATA - 1 + ((this.#memory.i32[block + P_BYTES] + 3) >>> 2));
+  }
+
   /** A block's bytes, in place. */
   bytes(block: number): Uint8Array {
-    this.#memory.reach(block);
+    this.reach(block);
     const length = this.#memory.i32[block + P_BYTES];
     const start = (block + P_DATA) * 4;
-    this.#memory.reach((start + length) >>> 2);
     return this.#memory.u8.subarray(start, start + length);
   }
 

@@ -104,20 +104,29 @@ class SharingDeserializer extends v8.Deserializer {
  *
  * @returns the way to it, such as ".options.onDone", and why; undefined if no part is to blame
  */
-export function findUncloneable(value: unknown, cloner: Cloner): { path: string; reason: string } | undefined {
-  return search(value, cloner, "", new Set());
+export function findUncloneable(value: unknown, cloner: Cloner, isHandle: (part: unknown) => boolean): Blame | undefined {
+  return search(value, { cloner, isHandle, seen: new Set() }, "");
+}
+
+/** Where a value cannot be cloned, and why. */
+interface Blame {
+  readonly path: string;
+  readonly reason: string;
+}
+
+interface Search {
+  readonly cloner: Cloner;
+  readonly isHandle: (part: unknown) => boolean;
+  readonly seen: Set<unknown>;
 }
 
 const DEEPEST = 100;
 
-function search(
-  value: unknown,
-  cloner: Cloner,
-  path: string,
-  seen: Set<unknown>,
-): { path: string; reason: string } | undefined {
-  const reason = reasonAgainst(value, cloner);
+function search(value: unknown, about: Search, path: string): Blame | undefined {
+  if (about.isHandle(value)) return { path, reason: "a Job inside another value; pass each job as an argument of its own" };
+  const reason = reasonAgainst(value, about.cloner);
   if (reason === undefined) return undefined;
+  const { seen } = about;
   if (typeof value !== "object" || value === null || seen.has(value) || seen.size > DEEPEST) return { path, reason };
   seen.add(value);
   for (const [step, read] of partsOf(value)) {
@@ -127,7 +136,7 @@ function search(
     } catch (error) {
       return { path: path + step, reason: `reading it throws ${String(error)}` };
     }
-    const found = search(part, cloner, path + step, seen);
+    const found = search(part, about, path + step);
     if (found !== undefined) return found;
   }
   return { path, reason };

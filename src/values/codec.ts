@@ -1,5 +1,5 @@
 /** Arguments and results, to and from the cells of a job's slot. */
-import { ARGUMENT_CELLS, S_ARGUMENTS, SLOT_LOG, SPILLED } from "../memory/layout.js";
+import { ARGUMENT_CELLS, P_DATA, S_ARGUMENTS, SLOT_LOG, SPILLED } from "../memory/layout.js";
 import type { Context } from "../scheduler/context.js";
 import * as box from "./boxes.js";
 import { Cloner, findUncloneable } from "./clone.js";
@@ -14,6 +14,7 @@ export interface Handles {
   /** Writes a handle to a cell, if `value` is one. @returns cells written, 0 if it is not a handle */
   write(value: object, cell: number): number;
   read(kind: number, cell: number): unknown;
+  is(value: unknown): boolean;
 }
 
 const FIRST_CELL = S_ARGUMENTS / 2;
@@ -40,33 +41,44 @@ export class Codec {
    */
   writeArguments(slot: number, args: readonly unknown[]): number {
     const count = args.length;
-    let cell = (slot << CELLS_LOG) + FIRST_CELL;
-    const end = cell + ARGUMENT_CELLS;
-    if (count < SPILLED) {
-      let k = 0;
-      for (; k < count; k++) {
-        const value = args[k];
-        if (typeof value === "number" && cell < end) {
-          this.#context.memory.f64[cell++] = value === value ? value : Number.NaN;
-        } else if (cell + box.WIDEST <= end) {
-          cell += this.#tryWrite(cell, value, slot, args, k);
-        } else {
-          break;
-        }
-      }
-      if (k === count) return count;
-      this.#free(slot, k);
-    }
-    cell = (slot << CELLS_LOG) + FIRST_CELL;
+    const first = this.firstCell(slot);
+    if (count < SPILLED && this.#writeAll(first, first + ARGUMENT_CELLS, args)) return count;
+    const { memory, payloads } = this.#context;
+    const block = payloads.allocate(8 * (1 + count * box.WIDEST));
+    if (block === 0) throw new NoRoom();
+    const spill = (block + P_DATA) / 2;
+    memory.f64[spill] = count;
     try {
-      this.#writeClone(cell, args);
+      this.#writeAll(spill + 1, Number.POSITIVE_INFINITY, args);
     } catch (error) {
-      throw this.#explained(error, args, (path) => {
-        const [, index, rest] = /^\[(\d+)\](.*)$/s.exec(path) ?? [undefined, "0", path];
-        return `argument ${index}${rest ? ` at ${rest}` : ""}`;
-      });
+      payloads.free(block);
+      throw error;
     }
+    memory.i32[2 * first] = block;
     return SPILLED;
+  }
+
+  /** Writes arguments side by side. @returns false if they do not fit; then nothing is left behind */
+  #writeAll(first: number, end: number, args: readonly unknown[]): boolean {
+    let cell = first;
+    for (let k = 0; k < args.length; k++) {
+      const value = args[k];
+      if (typeof value === "number" && cell < end) {
+        this.#context.memory.f64[cell++] = value === value ? value : Number.NaN;
+        continue;
+      }
+      if (cell + box.WIDEST > end) {
+        this.#free(first, k);
+        return false;
+      }
+      try {
+        cell += this.#write(cell, value);
+      } catch (error) {
+        this.#free(first, k);
+        throw this.#explained(error, value, (path) => `argument ${k}${path ? ` at ${path}` : ""}`);
+      }
+    }
+    return true;
   }
 
   /** Reads one argument (or the result, as the first) and frees what it took. @returns the cell after it in `nextCell` */
@@ -90,16 +102,37 @@ export class Codec {
 
   /** Reads `count` arguments (which may be SPILLED). */
   readArguments(slot: number, count: number): unknown[] {
-    this.nextCell = this.firstCell(slot);
-    if (count === SPILLED) return this.read(this.nextCell) as unknown[];
+    const first = this.firstCell(slot);
+    if (count !== SPILLED) return this.#readAll(first, count);
+    const { memory, payloads } = this.#context;
+    const block = memory.i32[2 * first];
+    payloads.reach(block);
+    const spill = (block + P_DATA) / 2;
+    const args = this.#readAll(spill + 1, memory.f64[spill]);
+    payloads.free(block);
+    return args;
+  }
+
+  #readAll(first: number, count: number): unknown[] {
     const args: unknown[] = new Array(count);
+    this.nextCell = first;
     for (let k = 0; k < count; k++) args[k] = this.read(this.nextCell);
     return args;
   }
 
   /** Frees arguments that nobody will read. */
   drop(slot: number, count: number): void {
-    this.#free(slot, count === SPILLED ? 1 : count);
+    const first = this.firstCell(slot);
+    if (count !== SPILLED) {
+      this.#free(first, count);
+      return;
+    }
+    const { memory, payloads } = this.#context;
+    const block = memory.i32[2 * first];
+    payloads.reach(block);
+    const spill = (block + P_DATA) / 2;
+    this.#free(spill + 1, memory.f64[spill]);
+    payloads.free(block);
   }
 
   /** Writes a result. @throws DataCloneError (a DOMException); NoRoom */
@@ -146,9 +179,10 @@ export class Codec {
     }
   }
 
-  #free(slot: number, count: number): void {
+  /** Frees what `count` values side by side have taken. */
+  #free(first: number, count: number): void {
     const { memory, payloads } = this.#context;
-    let cell = this.firstCell(slot);
+    let cell = first;
     for (let k = 0; k < count; k++) {
       const upper = memory.i32[2 * cell + 1];
       if ((upper & box.TAG_MASK) !== box.TAG) {
@@ -164,18 +198,9 @@ export class Codec {
     }
   }
 
-  #tryWrite(cell: number, value: unknown, slot: number, args: readonly unknown[], index: number): number {
-    try {
-      return this.#write(cell, value);
-    } catch (error) {
-      this.#free(slot, index);
-      throw this.#explained(error, args[index], (path) => `argument ${index}${path ? ` at ${path}` : ""}`);
-    }
-  }
-
   #explained(error: unknown, value: unknown, place: (path: string) => string): unknown {
     if (error instanceof NoRoom) return error;
-    const found = findUncloneable(value, this.cloner);
+    const found = findUncloneable(value, this.cloner, (part) => this.#handles.is(part));
     const reason = found?.reason ?? (error instanceof Error ? error.message : String(error));
     return new DOMException(
       `${place(found?.path ?? "")} cannot be copied to another thread: ${reason}`,
