@@ -72,7 +72,9 @@ test("a failure reaches every waiter with its cause", async () => {
     await assert.rejects(async () => await job, check);
     await assert.rejects(job.then(), check);
     assert.throws(() => job.wait(), check);
-    const nested = await jobs.run(work.throwNested).then(undefined, (error: unknown) => (error as JobFailedError).cause);
+    const nested = await jobs
+      .run(work.throwNested)
+      .then(undefined, (error: unknown) => (error as JobFailedError).cause);
     assert.ok(nested instanceof TypeError);
     assert.ok(nested.cause instanceof SyntaxError);
     assert.equal((nested as unknown as { errno: number }).errno, -2);
@@ -152,7 +154,10 @@ test("prerequisites come before scheduling; a prerequisite that is done counts a
 test("wrong input is refused with the name of what was wrong", async () => {
   await withSystem({ threads: 2 }, async (jobs) => {
     assert.throws(() => jobs.spawn(() => 1), UnknownJobFunctionError);
-    assert.throws(() => jobs.spawn(assert.ok as () => void), /function "ok" is not a registered job function; export it/);
+    assert.throws(
+      () => jobs.spawn(assert.ok as () => void),
+      /function "ok" is not a registered job function; export it/,
+    );
     assert.throws(() => jobs.spawn(null as unknown as () => void), UnknownJobFunctionError);
     assert.throws(() => jobs.spawn(work.nothing).after({} as never), /the prerequisite must be a Job/);
     await withSystem({ threads: 1 }, (other) => {
@@ -249,7 +254,10 @@ test("a full arena throws outside, helps inside, and loses nothing", async () =>
     assert.equal(cells[0], held.length);
     await jobs.run(work.spawnMany, cells, 20000);
     assert.equal(cells[0], held.length + 20000);
-    await assert.rejects(async () => await jobs.run(work.spawnUnscheduled, 5000), /no room for job "nothing": 256 jobs are live/);
+    await assert.rejects(
+      async () => await jobs.run(work.spawnUnscheduled, 5000),
+      /no room for job "nothing": 256 jobs are live/,
+    );
   });
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { type Job, shared, type JobSystem } from "heddle";
+import { type Job, type JobSystem, shared } from "heddle";
 import { withSystem } from "./support/systems.js";
 import * as work from "./support/work.js";
 
@@ -42,7 +42,8 @@ function graphFrom(seed: number, size: number): Graph {
   const fan = 1 + random(4);
   for (let k = 0; k < size; k++) {
     const own = new Set<number>();
-    if (k > 0) for (let e = random(fan + 1); e > 0; e--) own.add(random(2) ? random(k) : Math.max(0, k - 1 - random(8)));
+    if (k > 0)
+      for (let e = random(fan + 1); e > 0; e--) own.add(random(2) ? random(k) : Math.max(0, k - 1 - random(8)));
     prerequisites.push([...own]);
     microseconds.push(random(20) === 0 ? random(60) : 0);
     linkers.push(random(3));
@@ -84,7 +85,10 @@ test("random graphs: each job runs once, after its prerequisites, and results ar
       await fc.assert(
         fc.asyncProperty(
           fc.integer(),
-          fc.oneof({ weight: 20, arbitrary: fc.integer({ min: 1, max: 60 }) }, { weight: 1, arbitrary: fc.integer({ min: 60, max: 2000 }) }),
+          fc.oneof(
+            { weight: 20, arbitrary: fc.integer({ min: 1, max: 60 }) },
+            { weight: 1, arbitrary: fc.integer({ min: 60, max: 2000 }) },
+          ),
           fc.boolean(),
           async (seed, size, distributed) => {
             await check(jobs, graphFrom(seed, size), distributed);

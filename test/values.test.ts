@@ -9,18 +9,41 @@ test("values come back as structuredClone would give them", async () => {
   await withSystem({ threads: 2 }, async (jobs) => {
     const cyclic: { self?: unknown; list: unknown[] } = { list: [1] };
     cyclic.self = cyclic;
-    const cases: unknown[] = [0, -0, 1.5, Number.NaN, Number.POSITIVE_INFINITY, true, false, null, undefined, "", "text", "\ud800", "日本"];
-    cases.push(12n, new Date(5), /x/g, new Map([[{ a: 1 }, 2]]), new Set([1]), [1, , 3], new Uint8Array([1, 2]), cyclic);
-    cases.push({ nested: new Float64Array([1, 2]), buffer: new ArrayBuffer(8) }, new TypeError("e"), "x".repeat(1_000_000));
+    const sparse = [1, 2, 3];
+    delete sparse[1];
+    const cases: unknown[] = [
+      0,
+      -0,
+      1.5,
+      Number.NaN,
+      Number.POSITIVE_INFINITY,
+      true,
+      false,
+      null,
+      undefined,
+      "",
+      "text",
+      "\ud800",
+      "日本",
+    ];
+    cases.push(12n, new Date(5), /x/g, new Map([[{ a: 1 }, 2]]), new Set([1]), sparse, new Uint8Array([1, 2]), cyclic);
+    cases.push(
+      { nested: new Float64Array([1, 2]), buffer: new ArrayBuffer(8) },
+      new TypeError("e"),
+      "x".repeat(1_000_000),
+    );
     for (const value of cases) {
       const expected = typeof value === "object" && value !== null ? structuredClone(value) : value;
       assert.deepEqual(await jobs.run(work.echo, value), expected);
       assert.ok(Object.is(await jobs.run(work.echo, value), expected) || typeof value === "object");
     }
     await fc.assert(
-      fc.asyncProperty(fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withTypedArray: true }), async (value) => {
-        assert.deepEqual(await jobs.run(work.echo, value), structuredClone(value));
-      }),
+      fc.asyncProperty(
+        fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withTypedArray: true }),
+        async (value) => {
+          assert.deepEqual(await jobs.run(work.echo, value), structuredClone(value));
+        },
+      ),
       { numRuns: 300 },
     );
   });
@@ -67,17 +90,27 @@ test("shared views go by reference, also inside objects and back", async () => {
 test("what cannot be cloned is named with its place, and the system goes on", async () => {
   await withSystem({ threads: 2 }, async (jobs) => {
     const refused = (value: unknown, place: RegExp) =>
-      assert.throws(() => jobs.run(work.echo, value), (error: unknown) => {
-        assert.ok(error instanceof DOMException);
-        assert.equal(error.name, "DataCloneError");
-        assert.match(error.message, place);
-        return true;
-      });
+      assert.throws(
+        () => jobs.run(work.echo, value),
+        (error: unknown) => {
+          assert.ok(error instanceof DOMException);
+          assert.equal(error.name, "DataCloneError");
+          assert.match(error.message, place);
+          return true;
+        },
+      );
     refused(() => {}, /job "echo": argument 0 cannot be copied/);
     refused({ options: { onDone() {} } }, /argument 0 at \.options\.onDone/);
     refused([1, { "a b": Symbol("x") }], /argument 0 at \[1\]\["a b"\]/);
     refused(new Map([["key", new WeakMap()]]), /argument 0 at \.get\(key\)/);
-    refused({ get bad() { throw new Error("no"); } }, /argument 0 at \.bad cannot be copied.*reading it throws/);
+    refused(
+      {
+        get bad() {
+          throw new Error("no");
+        },
+      },
+      /argument 0 at \.bad cannot be copied.*reading it throws/,
+    );
     refused({ buffer: new SharedArrayBuffer(4) }, /argument 0 at \.buffer.*bare SharedArrayBuffer/);
     refused(Symbol("s"), /argument 0/);
     const many = Array.from({ length: 20 }, (_, k) => k as unknown);

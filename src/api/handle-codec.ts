@@ -24,6 +24,8 @@ export class HandleCodec implements Handles {
     const engine = this.#engine;
     if (value._engine !== engine) throw new TypeError(`job "${value.name}" belongs to another JobSystem`);
     const { context, runner } = engine;
+    // Whoever gets the handle may wait for the job, and is answerable for its failure.
+    value._observed = true;
     // From now on, other threads may look at slots of this one.
     context.pinning = true;
     const { memory } = context;

@@ -104,7 +104,11 @@ class SharingDeserializer extends v8.Deserializer {
  *
  * @returns the way to it, such as ".options.onDone", and why; undefined if no part is to blame
  */
-export function findUncloneable(value: unknown, cloner: Cloner, isHandle: (part: unknown) => boolean): Blame | undefined {
+export function findUncloneable(
+  value: unknown,
+  cloner: Cloner,
+  isHandle: (part: unknown) => boolean,
+): Blame | undefined {
   return search(value, { cloner, isHandle, seen: new Set() }, "");
 }
 
@@ -123,7 +127,8 @@ interface Search {
 const DEEPEST = 100;
 
 function search(value: unknown, about: Search, path: string): Blame | undefined {
-  if (about.isHandle(value)) return { path, reason: "a Job inside another value; pass each job as an argument of its own" };
+  if (about.isHandle(value))
+    return { path, reason: "a Job inside another value; pass each job as an argument of its own" };
   const reason = reasonAgainst(value, about.cloner);
   if (reason === undefined) return undefined;
   const { seen } = about;

@@ -1,5 +1,5 @@
-import { group, run, spawn } from "heddle/job";
 import type { Job } from "heddle";
+import { group, run, spawn } from "heddle/job";
 /** Job functions for the tests. */
 export function nothing(): void {}
 export function add(a: number, b: number): number {
