@@ -15,7 +15,7 @@ import { Context, MAIN } from "../scheduler/context.js";
 import { drainFinished } from "../scheduler/finish.js";
 import * as graph from "../scheduler/graph.js";
 import { freeGroup, makeGroup } from "../scheduler/group.js";
-import { appendReady, publishReady } from "../scheduler/ready.js";
+import { appendReady, publishReady, submitAll } from "../scheduler/ready.js";
 import { makeRoom, reclaim } from "../scheduler/room.js";
 import { releaseGroupSlot, releaseSlot, takeGroupSlot, takeSlot } from "../scheduler/slots.js";
 import { waitFor } from "../scheduler/wait.js";
@@ -163,7 +163,7 @@ export class Engine {
     const slot = this.#takeSlot(id | F_GROUP, record);
     if (args.length > 0) this.#writeArguments(slot, id | F_GROUP, args);
     appendReady(context, slot);
-    if (!context.fifo || context.me !== MAIN) publishReady(context);
+    publishReady(context);
   }
 
   listenTo(group: Group): void {
@@ -249,7 +249,7 @@ export class Engine {
     let slot = take();
     while (slot === 0) {
       const inJob = context.me !== MAIN || context.depth > 0;
-      if (!inJob) publishReady(context);
+      if (!inJob) submitAll(context);
       if (!inJob || !makeRoom(context)) {
         throw new ArenaFullError(
           `no room for job "${this.functions.nameOf(header & FUNCTION_MASK)}": ${context.memory.layout.maxJobs} jobs are live; wait for some of them, or give JobSystem.create a larger maxJobs`,

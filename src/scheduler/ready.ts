@@ -11,7 +11,7 @@ const STEAL_LIMIT = 64;
 export function appendReady(context: Context, slot: number): void {
   if (context.fifo) {
     if (context.me === MAIN) {
-      if (context.unpublished.length === 0) queueMicrotask(() => publishReady(context));
+      if (context.unpublished.length === 0) queueMicrotask(() => submitAll(context));
       context.unpublished.push(slot);
       return;
     }
@@ -24,17 +24,23 @@ export function appendReady(context: Context, slot: number): void {
 
 /** Publishes what was appended, and wakes a worker if one sleeps. */
 export function publishReady(context: Context): void {
-  if (context.fifo && context.me === MAIN) {
-    const { unpublished, memory } = context;
-    if (unpublished.length === 0) return;
-    // As in appendReady, for the whole batch: it stays together.
-    const ticket = Atomics.add(memory.i32, H_TICKET, unpublished.length);
-    for (let k = 0; k < unpublished.length; k++) {
-      memory.i32[(unpublished[k] << SLOT_LOG) + S_TICKET] = (ticket + k) | 0;
-      append(context, unpublished[k]);
-    }
-    unpublished.length = 0;
+  // threads: 1 – what is scheduled in one turn of the main thread's event loop is submitted together.
+  if (context.fifo && context.me === MAIN) return;
+  context.deque.publish();
+  context.events.notifyOne();
+}
+
+/** threads: 1 – submits what the main thread has scheduled; elsewhere that is done already. */
+export function submitAll(context: Context): void {
+  const { unpublished, memory } = context;
+  if (unpublished.length === 0) return;
+  // As in appendReady, for the whole batch: it stays together.
+  const ticket = Atomics.add(memory.i32, H_TICKET, unpublished.length);
+  for (let k = 0; k < unpublished.length; k++) {
+    memory.i32[(unpublished[k] << SLOT_LOG) + S_TICKET] = (ticket + k) | 0;
+    append(context, unpublished[k]);
   }
+  unpublished.length = 0;
   context.deque.publish();
   context.events.notifyOne();
 }

@@ -4,7 +4,7 @@ import { LISTENING, WAITING } from "../sync/event-count.js";
 import { BUSY, type Context, IDLE, MAIN } from "./context.js";
 import { drainFinished, execute } from "./finish.js";
 import { flushGroup } from "./group.js";
-import { appendReady, findReady, nothingReady, publishReady } from "./ready.js";
+import { appendReady, findReady, nothingReady, publishReady, submitAll } from "./ready.js";
 import { releasePinned } from "./slots.js";
 
 /** What can be waited for. */
@@ -25,7 +25,7 @@ const SPINS = 300;
  */
 export function waitFor(context: Context, target: Settleable): void {
   flushGroup(context);
-  if (context.me === MAIN) publishReady(context);
+  submitAll(context);
   drainFinished(context);
   if (target.settled) return;
   if (context.depth >= MAX_DEPTH) {

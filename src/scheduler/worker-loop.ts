@@ -3,7 +3,7 @@ import { CANCELLING, H_STATE, RUNNING, STOPPED, STOPPING } from "../memory/layou
 import { BUSY, type Context, IDLE } from "./context.js";
 import { drainFinished, execute } from "./finish.js";
 import { flushGroup } from "./group.js";
-import { appendReady, findReady, nothingReady, publishReady } from "./ready.js";
+import { appendReady, findReady, nothingReady, publishReady, submitAll } from "./ready.js";
 import { releasePinned } from "./slots.js";
 
 /** How long jobs may run before the event loop gets its turn, in milliseconds. */
@@ -114,7 +114,7 @@ function mayStop(context: Context): boolean {
 
 /** Asks all workers to stop when nothing is left to do; `force`: without running what has not started. */
 export function stopWorkers(context: Context, force: boolean): void {
-  publishReady(context);
+  submitAll(context);
   // Seen by each worker when it looks for the next job, and by those that sleep because they are woken.
   Atomics.store(context.memory.i32, H_STATE, force ? CANCELLING : STOPPING);
   context.events.notifyAll();
