@@ -53,7 +53,10 @@ async function main(): Promise<void> {
       return turn();
     },
     pending: hasPendingWork,
-    between: () => engine.runner.reportUnobserved(),
+    between: () => {
+      engine.listener.settle();
+      engine.runner.reportUnobserved();
+    },
   });
   for (const port of start.ports) port?.close();
 }

@@ -234,6 +234,35 @@ test("a failure that nobody waits for is reported, from any thread", async () =>
   });
 });
 
+test("a failure before a job that is never scheduled is reported at shutdown", async () => {
+  const jobs = await JobSystem.create({ threads: 1, modules: [WORK] });
+  const seen: Error[] = [];
+  jobs.on("error", (error) => seen.push(error));
+  const failing = jobs.spawn(work.boom, "hidden");
+  failing.then(jobs.spawn(work.nothing));
+  failing.schedule();
+  await jobs.run(work.nothing);
+  await jobs.shutdown();
+  assert.equal(seen.length, 1);
+  assert.ok(seen[0] instanceof DependencyFailedError);
+});
+
+test("a cycle is named in full, whatever the order of the links", async () => {
+  await withSystem({ threads: 1 }, (jobs) => {
+    const a = jobs.spawn(work.nothing);
+    const b = jobs.spawn(work.echo, 1);
+    const root = jobs.spawn(work.add, 1, 2);
+    a.then(root);
+    b.then(root);
+    b.then(a);
+    a.then(b);
+    assert.throws(
+      () => root.schedule(),
+      (error: unknown) => error instanceof DependencyCycleError && [...error.jobs].sort().join() === "echo,nothing",
+    );
+  });
+});
+
 test("a full arena throws outside, helps inside, and loses nothing", async () => {
   await withSystem({ threads: 2, maxJobs: 256 }, async (jobs) => {
     const cells = shared(Int32Array, 1);

@@ -16,6 +16,9 @@ export class DependencyFailedError extends JobFailedError {
   override readonly name: string = "DependencyFailedError";
 }
 
+/** Names of jobs in a message, at most. */
+const MOST_NAMED = 12;
+
 /** Jobs wait for each other in a circle. Nothing of the graph has run. */
 export class DependencyCycleError extends Error {
   override readonly name: string = "DependencyCycleError";

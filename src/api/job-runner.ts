@@ -167,7 +167,10 @@ export class JobRunner implements Runner {
 
   /** The failure behind an error that `errorOf` has made. */
   failureOf(error: unknown, job: string): Failure {
-    if (error instanceof DependencyFailedError) return this.failureOf(error.cause, job);
+    if (error instanceof DependencyFailedError) {
+      return { kind: "dependency", job: error.job, first: this.failureOf(error.cause, job) };
+    }
+    if (error instanceof JobFailedError && !("cause" in error)) return { kind: "lost", job: error.job };
     if (error instanceof JobFailedError) return { kind: "threw", job: error.job, error: error.cause };
     return { kind: "shutdown", job };
   }
@@ -195,6 +198,9 @@ export class JobRunner implements Runner {
   abandon(error: ShutdownError): void {
     for (const job of this.#handles) {
       if (job === undefined) continue;
+      // A job that was never scheduled may hide the failure of one before it.
+      const failure = this.#context.memory.i32[(job._slot << SLOT_LOG) + S_FAILURE];
+      if (failure !== 0 && !job._observed) this.#report(this.errorOf(failure, job.name));
       job._outcome = error;
       job._state = FAILED;
       if (job._deferred !== undefined) {

@@ -261,10 +261,14 @@ function unscheduledSource(context: Context, edge: number): number {
   return Atomics.load(memory.i32, (source << SLOT_LOG) + S_UNMET) & UNSCHEDULED ? source : 0;
 }
 
-/** The jobs on the path of the search from `start` on. */
+/** The jobs on the path of the search from `start` on: each stands last on the stack where it was visited. */
 function cycleFrom(start: number, onPath: number): number[] {
-  const path = stack.filter((slot, index) => marks[slot] === onPath && stack.indexOf(slot) === index);
-  return path.slice(path.indexOf(start));
+  const path = new Set<number>();
+  for (let k = stack.length - 1; k >= 0; k--) {
+    if (marks[stack[k]] === onPath) path.add(stack[k]);
+    if (stack[k] === start && marks[start] === onPath) break;
+  }
+  return [...path].reverse();
 }
 
 function enlarged(array: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {
