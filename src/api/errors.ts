@@ -25,8 +25,10 @@ export class DependencyCycleError extends Error {
   /** The names of the job functions on the cycle, each before the one that depends on it. */
   readonly jobs: readonly string[];
   constructor(jobs: readonly string[]) {
+    const more = jobs.length - MOST_NAMED;
+    const named = more > 0 ? [...jobs.slice(0, MOST_NAMED), `(${more} more)`] : jobs;
     super(
-      `jobs depend on each other in a circle: ${[...jobs, jobs[0]].join(" -> ")}; remove one of these dependencies`,
+      `jobs depend on each other in a circle: ${[...named, jobs[0]].join(" -> ")}; remove one of these dependencies`,
     );
     this.jobs = jobs;
   }

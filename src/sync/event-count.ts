@@ -90,14 +90,21 @@ export class EventCount {
    * @param state what was given to `prepare`
    */
   commit(me: number, state: number = WAITING): void {
-    // Returns at once if a notifier has already moved the word: no wake is lost in between.
-    Atomics.wait(this.#words.i32, this.wordOf(me), state);
+    const { i32 } = this.#words;
+    const word = this.wordOf(me);
+    // Returns at once if a notifier has already moved the word: no wake is lost in between. A notifier
+    // of an earlier sleep may call Atomics.notify only now; then the word has not moved, and we sleep on.
+    do Atomics.wait(i32, word, state);
+    while (Atomics.load(i32, word) === state);
   }
 
   /** As `commit`, but lets the thread's event loop run meanwhile. */
   async commitAsync(me: number, state: number = WAITING): Promise<void> {
+    const { i32 } = this.#words;
+    const word = this.wordOf(me);
     // As in `commit`.
-    await Atomics.waitAsync(this.#words.i32, this.wordOf(me), state).value;
+    do await Atomics.waitAsync(i32, word, state).value;
+    while (Atomics.load(i32, word) === state);
   }
 
   /** Wakes one waiting thread, if there is one. @returns whether one was woken */
