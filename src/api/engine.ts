@@ -250,12 +250,14 @@ export class Engine {
     while (slot === 0) {
       const inJob = context.me !== MAIN || context.depth > 0;
       if (!inJob) submitAll(context);
-      if (!inJob || !makeRoom(context)) {
+      const worthwhile = inJob && makeRoom(context);
+      // Also after a vain look at the others: they may have made room just before they fell idle.
+      slot = take();
+      if (slot === 0 && !worthwhile) {
         throw new ArenaFullError(
           `no room for job "${this.functions.nameOf(header & FUNCTION_MASK)}": ${context.memory.layout.maxJobs} jobs are live; wait for some of them, or give JobSystem.create a larger maxJobs`,
         );
       }
-      slot = take();
     }
     return slot;
   }

@@ -3,7 +3,7 @@ import { STUCK } from "../memory/layout.js";
 import { BUSY, type Context } from "./context.js";
 import { drainFinished, executeAll } from "./finish.js";
 import { flushGroup } from "./group.js";
-import { findReady } from "./ready.js";
+import { findReady, nothingReady } from "./ready.js";
 import { releasePinned } from "./slots.js";
 import { MAX_DEPTH } from "./wait.js";
 
@@ -43,8 +43,9 @@ export function makeRoom(context: Context): boolean {
     }
   }
   context.setActivity(STUCK);
-  const worthwhile = context.othersBusy;
-  if (worthwhile) Atomics.wait(nobody, 0, 0, PAUSE);
+  const busy = context.othersBusy;
+  const worthwhile = busy || !nothingReady(context);
+  if (busy) Atomics.wait(nobody, 0, 0, PAUSE);
   context.setActivity(BUSY);
   reclaim(context);
   return worthwhile;
