@@ -1,0 +1,2 @@
+/** Piscina's task: as empty as ours. */
+export default function nothing(): void {}
