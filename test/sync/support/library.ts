@@ -22,3 +22,15 @@ export async function mutant<T>(name: string, from: string, to: string): Promise
   writeFileSync(file, source.replace(from, to).replaceAll('"./words.js"', `"${new URL("words.js", SYNC).href}"`));
   return (await import(file.href)) as T;
 }
+
+const MEMORY = new URL("../memory/", SYNC);
+
+export const memoryLayout = (await import(
+  new URL("layout.js", MEMORY).href
+)) as typeof import("../../../dist/memory/layout.js");
+export const memoryMemory = (await import(
+  new URL("memory.js", MEMORY).href
+)) as typeof import("../../../dist/memory/memory.js");
+export const memoryPool = (await import(
+  new URL("pool.js", MEMORY).href
+)) as typeof import("../../../dist/memory/pool.js");
