@@ -29,7 +29,8 @@ const at = (...path) => join(root, ...path);
 const installed = newest(at("node_modules", ".package-lock.json"));
 if (installed < Math.max(newest(at("package-lock.json")), newest(at("package.json")))) {
   console.error("heddle: installing …");
-  step("npm ci", "npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+  // Not `npm ci`: it refuses a lock file whose optional packages for other platforms a registry does not have.
+  step("npm install", "npm", ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"]);
   const now = new Date();
   utimesSync(at("node_modules", ".package-lock.json"), now, now);
 }
