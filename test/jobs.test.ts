@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import test from "node:test";
 import {
   ArenaFullError,
@@ -308,4 +309,42 @@ test("timers that a job sets on its worker fire while the worker is idle", async
     for (let k = 0; k < 500 && cells[0] === 0; k++) await new Promise((resolve) => setTimeout(resolve, 10));
     assert.equal(cells[0], 1);
   });
+});
+
+test("a worker that dies fails what is waited for, instead of leaving it waiting", async () => {
+  for (const [kill, pattern] of [
+    [(jobs: JobSystem) => jobs.run(work.dieLater), /outside of any job/],
+    [(jobs: JobSystem) => jobs.run(work.exit, 3), /ended unexpectedly with code 3/],
+  ] as const) {
+    const jobs = await JobSystem.create({ threads: 1, modules: [WORK] });
+    const reported: Error[] = [];
+    jobs.on("error", (error) => reported.push(error));
+    const job = kill(jobs);
+    const never = jobs.spawn(work.nothing).after(jobs.spawn(work.sleep, 100));
+    const group = jobs.group();
+    for (let k = 0; k < 100; k++) group.run(work.sleep, 50);
+    await assert.rejects(async () => await group, pattern);
+    await assert.rejects(async () => await never, ShutdownError);
+    await job.then(undefined, (error: unknown) => assert.ok(error instanceof ShutdownError));
+    assert.throws(() => jobs.run(work.nothing), pattern);
+    assert.equal(reported.length, 1);
+    await jobs.shutdown();
+  }
+});
+
+test("a program that awaits and ends without shutdown ends by itself", () => {
+  const library = new URL("../../dist/index.js", import.meta.url).href;
+  const program = `import { JobSystem } from ${JSON.stringify(library)};
+    import * as work from ${JSON.stringify(WORK.href)};
+    const jobs = await JobSystem.create({ threads: 2, modules: [${JSON.stringify(WORK.href)}] });
+    const slow = jobs.run(work.sleep, 20).then(() => console.log("slow"));
+    jobs.run(work.sleep, 60).wait();
+    await slow;
+    console.log(await jobs.run(work.add, 1, 2));`;
+  const run = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
+    encoding: "utf8",
+    timeout: 20_000,
+  });
+  assert.equal(run.stdout, "slow\n3\n", run.stderr);
+  assert.equal(run.status, 0);
 });

@@ -246,6 +246,7 @@ export class Engine {
     const { context } = this;
     const take = () => (group === 0 ? takeSlot(context, header) : takeGroupSlot(context, header, group));
     reclaim(context);
+    this.listener.settle();
     let slot = take();
     while (slot === 0) {
       const inJob = context.me !== MAIN || context.depth > 0;

@@ -78,12 +78,12 @@ export class Group implements PromiseLike<void> {
     return true;
   }
 
-  /** @internal Hands on a failure that nobody has waited for, when the system has stopped. */
-  _report(report: (error: Error) => void): void {
-    const failure = this.#finish();
+  /** @internal The system has stopped: hands on a failure that nobody has waited for, and lets nobody wait in vain. */
+  _abandon(error: Error, report: (error: Error) => void): void {
+    const failure = this.settled ? this.#finish() : error;
     if (failure === undefined) return;
-    if (this.#deferred === undefined) report(failure);
-    else this.#deferred.reject(failure);
+    if (this.#deferred !== undefined) this.#deferred.reject(failure);
+    else if (failure !== error) report(failure);
   }
 
   /** Frees the record, so that a group which nobody uses again holds nothing. @returns the first failure */

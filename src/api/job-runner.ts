@@ -210,7 +210,7 @@ export class JobRunner implements Runner {
     }
     this.#handles = [];
     // Failures of groups that nobody has waited for.
-    for (const group of this.openGroups) group._report(this.#report);
+    for (const group of this.openGroups) group._abandon(error, this.#report);
     this.reportUnobserved();
   }
 

@@ -64,6 +64,7 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
     this.#engine = engine;
     this.#workers = workers;
     workers.onUnobserved = (failure) => this.#report(engine.runner.errorFromBytes(failure));
+    workers.onCrash = (reason) => this.#crash(reason);
     engine.listener.active = true;
     engine.listener.keepAlive = (on) => workers.keepAlive(on);
     engine.runner.onUnobserved = () => setImmediate(() => engine.runner.reportUnobserved());
@@ -136,6 +137,7 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
     const force = options.force ?? false;
     if (this.#stopping === undefined) {
       this.#engine.closed = new ShutdownError("the job system has been shut down; create another one");
+      this.#workers.stopping = true;
       stopWorkers(this.#engine.context, force);
       this.#stopping = this.#stop();
     } else if (force) {
@@ -158,6 +160,17 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
     engine.listener.stop();
     engine.abandon(new ShutdownError("the job system was shut down before this job was scheduled"));
     return report;
+  }
+
+  /** A worker has died, and what it was doing is lost: fails everything instead of leaving anyone waiting. */
+  #crash(reason: Error): void {
+    const engine = this.#engine;
+    engine.closed = new ShutdownError(`the job system has stopped: ${reason.message}`, { cause: reason });
+    this.#workers.terminate();
+    engine.abandon(engine.closed);
+    engine.listener.stop();
+    this.#stopping ??= this.#workers.stopped.then(() => ({ neverScheduled: {} }));
+    this.#report(reason);
   }
 
   #report(error: Error): void {

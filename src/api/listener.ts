@@ -68,7 +68,9 @@ export class Listener {
   settle(): boolean {
     drainFinished(this.#context);
     for (const group of this.#groups) if (group._settle()) this.#groups.delete(group);
-    return this.#open === 0;
+    if (this.#open > 0) return false;
+    this.keepAlive(false);
+    return true;
   }
 
   get #open(): number {

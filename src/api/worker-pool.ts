@@ -11,9 +11,14 @@ export class WorkerPool {
   /** Settles when all workers have ended. */
   stopped: Promise<unknown> = Promise.resolve();
   onUnobserved: (failure: Uint8Array) => void = () => {};
+  /** Called when a worker ends although it was not told to. */
+  onCrash: (reason: Error) => void = () => {};
+  /** Workers end because they were told to. */
+  stopping = false;
   readonly #ports: (MessagePort | undefined)[][];
   readonly #workers: Worker[] = [];
   #alive = true;
+  #ready = false;
 
   constructor(count: number) {
     this.count = count;
@@ -40,7 +45,14 @@ export class WorkerPool {
       await Promise.allSettled(this.#workers.map((worker) => worker.terminate()));
       throw error;
     }
+    this.#ready = true;
     this.keepAlive(false);
+  }
+
+  /** Ends all workers at once, whatever they are doing. */
+  terminate(): void {
+    this.stopping = true;
+    for (const worker of this.#workers) void worker.terminate();
   }
 
   /** Keeps the process alive, or lets it end, while the workers wait for work. */
@@ -60,8 +72,18 @@ export class WorkerPool {
       else if (message.type === "refused") reject(message.error);
       else this.onUnobserved(message.failure);
     });
-    worker.on("error", reject);
-    worker.on("exit", (code) => reject(new Error(`a worker ended with code ${code} before it was ready`)));
+    let cause: unknown;
+    worker.on("error", (error) => {
+      cause = error;
+      reject(error);
+    });
+    worker.on("exit", (code) => {
+      reject(new Error(`a worker ended with code ${code} before it was ready`));
+      if (this.#ready && !this.stopping) {
+        const why = cause instanceof Error ? `: ${cause.message}` : "";
+        this.onCrash(new Error(`a worker thread ended unexpectedly with code ${code}${why}`, { cause }));
+      }
+    });
     return promise;
   }
 

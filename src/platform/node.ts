@@ -13,12 +13,18 @@ export { MessageChannel, type MessagePort, parentPort, Worker, workerData };
 /** Room on each worker's stack for jobs that wait inside jobs, in MiB. */
 const STACK_MEBIBYTES = 16;
 
+/** An option that says how to read a program from the command line; a worker's program is a file. */
+function isInputType(option: string): boolean {
+  return option.startsWith("--input-type");
+}
+
 /** Starts a thread that runs this package's worker module. */
 export function startThread(name: string, data: unknown, transfer: MessagePort[]): Worker {
   return new Worker(new URL("../worker.js", import.meta.url), {
     name,
     workerData: data,
     transferList: transfer,
+    ...(process.execArgv.some(isInputType) && { execArgv: process.execArgv.filter((option) => !isInputType(option)) }),
     resourceLimits: { stackSizeMb: STACK_MEBIBYTES },
   });
 }

@@ -102,3 +102,12 @@ export function throwNested(): never {
   throw Object.assign(error, { callback: () => {}, errno: -2 });
 }
 export class NotAFunctionOfOurs {}
+
+export function dieLater(): void {
+  setTimeout(() => {
+    throw new RangeError("outside of any job");
+  }, 5);
+}
+export function exit(code: number): never {
+  process.exit(code);
+}
