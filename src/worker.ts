@@ -5,7 +5,7 @@ import { Functions } from "./api/functions.js";
 import type { WorkerMessage, WorkerStart } from "./api/messages.js";
 import { linksOver } from "./api/worker-pool.js";
 import { layoutFor } from "./memory/layout.js";
-import { hasPendingWork, parentPort, turn, workerData } from "./platform/node.js";
+import { hasPendingWork, parentPort, stayAlive, turn, workerData } from "./platform/node.js";
 import { workerLoop } from "./scheduler/worker-loop.js";
 
 const start = workerData as WorkerStart;
@@ -46,6 +46,7 @@ async function main(): Promise<void> {
   const layout = layoutFor(start.threads, start.maxJobs);
   const engine = new Engine(start.buffer, layout, start.me, functions, links, report);
   setCurrent(engine);
+  const letGo = stayAlive();
   tell({ type: "ready" });
   await workerLoop(engine.context, {
     turn: () => {
@@ -59,6 +60,7 @@ async function main(): Promise<void> {
     },
   });
   for (const port of start.ports) port?.close();
+  letGo();
 }
 
 void main();

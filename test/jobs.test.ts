@@ -308,6 +308,9 @@ test("timers that a job sets on its worker fire while the worker is idle", async
     await jobs.run(work.timer, cells);
     for (let k = 0; k < 500 && cells[0] === 0; k++) await new Promise((resolve) => setTimeout(resolve, 10));
     assert.equal(cells[0], 1);
+    // The worker lives on after its last timer.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(await jobs.run(work.add, 1, 2), 3);
   });
 });
 

@@ -39,6 +39,13 @@ export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
+/** Keeps this worker thread alive, also while nothing but `Atomics.waitAsync` is pending. @returns how to end it */
+export function stayAlive(): () => void {
+  const ignore = () => {};
+  parentPort?.on("message", ignore);
+  return () => parentPort?.off("message", ignore);
+}
+
 /** Whether the thread has timers or requests in flight, which need its event loop. */
 export function hasPendingWork(): boolean {
   const resources = process.getActiveResourcesInfo?.() ?? [];
