@@ -46,8 +46,23 @@ test("the program prints a table, writes a chart, and refuses wrong input", () =
     refused(/--threads must be a whole number/, "--threads", "zero");
     refused(/--input cannot be read: ENOENT/, "--input", join(folder, "none.json"));
     refused(/'--bad'/, "--bad");
-    writeFileSync(input, '{"not": "flights"}');
-    refused(/--input is not an array of flights/, "--input", input);
+    refused(/^--output cannot be written: .*\n$/m, "--input", input, "--output", join(input, "chart.svg"));
+    for (const wrong of [
+      "",
+      "null",
+      '{"not": "flights"}',
+      '{"delay":1,"distance":2,"time":3}',
+      '[{"delay":1,"distance":2,"time":3}',
+      '[{"delay":1,"distance":2,"time":3},]',
+      '[{"delay":1,"distance":2,"time":3},null]',
+      '[{"delay":1.5,"distance":2,"time":3}]',
+      '[{"delay":1,"distance":-2,"time":3}]',
+      '[{"delay":1,"distance":2,"time":-3}]',
+      '[{"delay":1,"distance":2,"time":25}]',
+    ]) {
+      writeFileSync(input, wrong);
+      refused(/--input is not an array of flights: .+\n$/, "--threads", "2", "--input", input, "--output", output);
+    }
   } finally {
     rmSync(folder, { recursive: true });
   }

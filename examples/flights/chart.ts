@@ -3,9 +3,9 @@ import { BIN_MILES, type Summary } from "./summary.js";
 
 const WIDTH = 900;
 const PANEL = 260;
-const LEFT = 60;
+const LEFT = 70;
 const TOP = 60;
-const GAP = 90;
+const GAP = 110;
 
 interface Series {
   readonly label: string;
@@ -18,7 +18,8 @@ export function chart(summary: Summary): string {
   const count = summary.flights.toLocaleString("en");
   const byHour = panel(
     TOP,
-    `Delay by hour of departure (minutes), ${count} flights`,
+    `Delay by hour of departure, ${count} flights`,
+    "hour of day",
     hours.map((_, h) => String(h)),
     [
       { label: "99th percentile", color: "#c8553d", values: hours.map((hour) => hour.p99) },
@@ -27,7 +28,7 @@ export function chart(summary: Summary): string {
     ],
   );
   const labels = summary.distances.map((_, bin) => `${bin * BIN_MILES}+`);
-  const byDistance = panel(TOP + PANEL + GAP, "Mean delay by distance (minutes; miles)", labels, [
+  const byDistance = panel(TOP + PANEL + GAP, "Mean delay by distance", "distance in miles", labels, [
     { label: "mean", color: "#2d6a8e", values: summary.distances.map((bin) => bin.mean) },
   ]);
   const height = TOP + 2 * PANEL + GAP + 50;
@@ -39,7 +40,13 @@ ${byDistance}
 `;
 }
 
-function panel(top: number, title: string, labels: readonly string[], series: readonly Series[]): string {
+/** A step of 1, 2 or 5 times a power of ten that divides `range` into four parts or a few more. */
+function tickStep(range: number): number {
+  const power = 10 ** Math.floor(Math.log10(range / 4));
+  return power * [5, 2, 1].find((factor) => factor * power * 4 <= range)!;
+}
+
+function panel(top: number, title: string, axis: string, labels: readonly string[], series: readonly Series[]): string {
   const values = series.flatMap((each) => each.values).filter(Number.isFinite);
   const low = Math.min(0, ...values);
   const high = Math.max(1, ...values);
@@ -47,12 +54,16 @@ function panel(top: number, title: string, labels: readonly string[], series: re
   const step = (WIDTH - LEFT - 20) / labels.length;
   const bar = (step * 0.8) / series.length;
   const lines: string[] = [`<text x="${LEFT}" y="${top - 28}" font-size="16" font-weight="bold">${title}</text>`];
-  for (let k = 0; k <= 4; k++) {
-    const value = low + ((high - low) * k) / 4;
+  const middle = top + PANEL / 2;
+  lines.push(
+    `<text x="16" y="${middle}" text-anchor="middle" transform="rotate(-90 16 ${middle})">delay in minutes</text>`,
+    `<text x="${LEFT + (WIDTH - LEFT - 20) / 2}" y="${top + PANEL + 38}" text-anchor="middle">${axis}</text>`,
+  );
+  const tick = tickStep(high - low);
+  for (let k = Math.ceil(low / tick); k * tick <= high; k++) {
+    const value = k * tick;
     lines.push(`<line x1="${LEFT}" x2="${WIDTH - 20}" y1="${y(value)}" y2="${y(value)}" stroke="#ddd"/>`);
-    lines.push(
-      `<text x="${LEFT - 8}" y="${y(value) + 4}" text-anchor="end">${value.toFixed(high < 40 ? 1 : 0)}</text>`,
-    );
+    lines.push(`<text x="${LEFT - 8}" y="${y(value) + 4}" text-anchor="end">${value.toFixed(tick < 1 ? 1 : 0)}</text>`);
   }
   series.forEach((each, s) => {
     const x = LEFT + s * 130;

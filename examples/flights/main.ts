@@ -53,6 +53,15 @@ function readInput(input: string): Uint8Array {
   }
 }
 
+function writeChart(output: string, svg: string): void {
+  try {
+    mkdirSync(dirname(output), { recursive: true });
+    writeFileSync(output, svg);
+  } catch (error) {
+    throw new UsageError(`--output cannot be written: ${(error as Error).message}`);
+  }
+}
+
 /** Shows how many of the jobs are done: a bar on a terminal, else a few lines. */
 function showProgress(label: string, steps: readonly Job<unknown>[]): void {
   let done = 0;
@@ -114,8 +123,7 @@ async function main(): Promise<void> {
   const one = await measure(file, 1);
   const many = options.threads === 1 ? one : await measure(file, options.threads);
   printTable(many.summary);
-  mkdirSync(dirname(options.output), { recursive: true });
-  writeFileSync(options.output, chart(many.summary));
+  writeChart(options.output, chart(many.summary));
   console.log(`\nchart: ${relative(process.cwd(), options.output)}`);
   const ratio = one.time / many.time;
   console.log(
@@ -123,10 +131,17 @@ async function main(): Promise<void> {
   );
 }
 
+/** The message of what was thrown in the first place. */
+function rootMessage(error: Error): string {
+  return error.cause instanceof Error ? rootMessage(error.cause) : error.message;
+}
+
 try {
   await main();
 } catch (error) {
   if (!(error instanceof UsageError || error instanceof JobFailedError)) throw error;
-  console.error(error instanceof UsageError ? error.message : `--input is not an array of flights: ${error.message}`);
+  console.error(
+    error instanceof UsageError ? error.message : `--input is not an array of flights: ${rootMessage(error)}`,
+  );
   process.exitCode = 1;
 }

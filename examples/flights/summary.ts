@@ -12,6 +12,13 @@ export interface Flight {
   readonly time: number;
 }
 
+/** Whether a value of the data is a flight: whole minutes of delay, a distance, and a time within the day. */
+export function isFlight(value: unknown): value is Flight {
+  const { delay, distance, time } = (value ?? {}) as Partial<Record<keyof Flight, unknown>>;
+  if (typeof delay !== "number" || typeof distance !== "number" || typeof time !== "number") return false;
+  return (delay | 0) === delay && distance >= 0 && time >= 0 && time <= HOURS;
+}
+
 export interface HourSummary {
   readonly flights: number;
   readonly mean: number;

@@ -1,17 +1,13 @@
 /** The job functions. All work on shared tables; none copies data. */
-import { BINS, binOf, type Flight, HOURS, hourOf, mean, quantile, type Summary } from "./summary.js";
+import { BINS, binOf, type Flight, HOURS, hourOf, isFlight, mean, quantile, type Summary } from "./summary.js";
 import { firstRecord, RECORD_WORDS, ROW, type Tables } from "./tables.js";
 
 /** Parses one part of the file into records. */
 export function parsePart(tables: Tables, part: number): void {
-  const { text, bounds, records, counts } = tables;
-  const json = new TextDecoder().decode(text.slice(bounds[part], bounds[part + 1]));
-  const flights = JSON.parse(`[${json.trim().replace(/^\[|[\],]+$/g, "")}]`) as Flight[];
+  const { records, counts } = tables;
+  const flights = readPart(tables, part);
   let at = firstRecord(tables, part) * RECORD_WORDS;
   for (const flight of flights) {
-    if (!Number.isFinite(flight.delay) || !Number.isFinite(flight.distance) || !Number.isFinite(flight.time)) {
-      throw new TypeError(`not a flight with delay, distance and time: ${JSON.stringify(flight)}`);
-    }
     records[at++] = flight.delay;
     records[at++] = binOf(flight);
     records[at++] = hourOf(flight);
@@ -83,6 +79,21 @@ export function merge(tables: Tables): Summary {
     mean: mean(total[2 * (HOURS + bin) + 1], total[2 * (HOURS + bin)]),
   }));
   return { flights: hours.reduce((sum, hour) => sum + hour.flights, 0), hours, distances };
+}
+
+/** Reads a part as an array of its own. Only the file's own brackets begin the first part and end the last. */
+function readPart({ text, bounds }: Tables, part: number): Flight[] {
+  const [from, to] = [bounds[part], bounds[part + 1]];
+  if (from === to && from > 0) return [];
+  let json = new TextDecoder().decode(text.slice(from, to));
+  if (from > 0) json = `[${json}`;
+  if (to < text.length) json = json.replace(/(,|^\s*\[)\s*$/, (end) => (end.startsWith(",") ? "]" : "[]"));
+  const flights: unknown = JSON.parse(json);
+  if (!Array.isArray(flights)) throw new TypeError("it holds something else");
+  for (const flight of flights) {
+    if (!isFlight(flight)) throw new TypeError(`no delay, distance and time of a flight: ${JSON.stringify(flight)}`);
+  }
+  return flights;
 }
 
 function hourStart({ parts, places, counts }: Tables, hour: number): number {

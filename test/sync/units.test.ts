@@ -126,3 +126,23 @@ test("event count: who is woken, by what", () => {
   assert.equal(events.cancel(2), true, "a notifier was faster");
   assert.equal(events.sleepers, 0);
 });
+
+test("event count: an asynchronous sleep lasts until the thread is notified", async () => {
+  const { EventCount, LISTENING } = eventCount;
+  const events = new EventCount(words(200), 0, 2);
+  events.prepare(1, LISTENING);
+  let awake = false;
+  const sleeping = events.commitAsync(1, LISTENING).then(() => {
+    awake = true;
+  });
+  events.prepare(0);
+  assert.equal(events.notify(0), true);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(awake, false, "that was for another thread");
+  assert.equal(events.notify(1), true);
+  await sleeping;
+  events.prepare(1);
+  assert.equal(events.notifyOne(), true);
+  await events.commitAsync(1);
+  assert.equal(events.sleepers, 0, "a wake before the sleep is not lost");
+});

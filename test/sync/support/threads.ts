@@ -1,8 +1,15 @@
 /** Runs a module on several real threads at once. */
 import { Worker } from "node:worker_threads";
 
-/** Starts `module` once for each of `data`; resolves with what each posts last. */
-export async function onThreads<T>(module: URL, data: readonly unknown[]): Promise<T[]> {
+/** Options of a test that would hang if a wake or a value were lost: it fails after a minute instead. */
+export const HANGS = { timeout: 60_000 };
+
+/**
+ * Starts `module` once for each of `data`; resolves with what each posts last.
+ *
+ * @param signal ends the threads; a test's own fires when it has taken too long
+ */
+export async function onThreads<T>(module: URL, data: readonly unknown[], signal?: AbortSignal): Promise<T[]> {
   return Promise.all(
     data.map(
       (workerData) =>
@@ -14,6 +21,7 @@ export async function onThreads<T>(module: URL, data: readonly unknown[]): Promi
           });
           worker.on("error", reject);
           worker.on("exit", () => resolve(last));
+          signal?.addEventListener("abort", () => void worker.terminate());
         }),
     ),
   );
