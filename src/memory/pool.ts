@@ -1,13 +1,15 @@
 /**
- * A pool of equal cells, as one thread uses it. Taking and giving back cost a few plain loads and
- * stores: cells come from and go to the thread's own free lists, last-in first-out (hot in cache);
- * only whole batches change threads, through a lock-free channel, whose ever-growing positions make
- * it safe against ABA.
+ * A pool of equal cells, as one thread uses it. Taking and giving back touch no shared memory: free
+ * cells stand in an array of the thread's own, last-in first-out (hot in cache). Only whole batches
+ * change threads, through a lock-free channel, whose ever-growing positions make it safe against ABA.
+ * A batch travels written into some of its own cells, the carriers: so a taker reads a few cells of a
+ * batch and not, one after the other, each.
  *
  * Invariants
- *  1. A cell is in exactly one place: taken, in one thread's lists, in a batch in the exchange, or not yet carved.
- *  2. A free cell's link word belongs to whoever has its list. A batch is published by the channel's
- *     send, so its links are seen by the thread that receives it.
+ *  1. A cell is in exactly one place: taken, in one thread's array, in a batch in the exchange, or not yet carved.
+ *  2. A free cell belongs to whoever has its array or batch, but for the words before the shape's `link`,
+ *     which nobody changes. A batch is published by the channel's send, so what its carriers hold is
+ *     seen by the thread that receives it.
  *  3. New cells are carved batch by batch from the newest region; the compare-exchange on the
  *     carving address gives each batch to one thread. Carved cells hold zeros.
  */
@@ -23,12 +25,9 @@ export class Pool {
   readonly #link: number;
   readonly #limit: number;
   readonly #carving: number;
-  #head = 0;
+  /** The free cells of this thread: two batches, or more while the exchange is full. */
+  #free: Int32Array;
   #count = 0;
-  /** Full batches: normally none or one; more only while the exchange is full. */
-  readonly #batches: number[] = [];
-  #fresh = 0;
-  #freshEnd = 0;
   /** Regions that lost the race to be the one carved from. */
   #spareRegion = 0;
 
@@ -45,50 +44,66 @@ export class Pool {
     this.#link = shape.link;
     this.#limit = limit;
     this.#carving = H_POOLS + 2 * index;
+    this.#free = new Int32Array(2 * shape.batch);
   }
 
   /** Takes a cell. @returns its address, or 0 when there is none */
   take(): number {
-    const cell = this.#head;
-    if (cell !== 0) {
-      // The cells of a batch may come from regions that this thread has not seen yet.
-      this.#memory.reach(cell);
-      this.#head = this.#memory.i32[cell + this.#link];
-      this.#count--;
-      return cell;
-    }
-    if (this.#fresh < this.#freshEnd) {
-      const fresh = this.#fresh;
-      this.#fresh = fresh + this.#cellWords;
-      return fresh;
-    }
-    return this.#refill() ? this.take() : 0;
+    if (this.#count === 0 && !this.#refill()) return 0;
+    return this.#free[--this.#count];
   }
 
   /** Gives a cell back. */
   give(cell: number): void {
-    this.#memory.i32[cell + this.#link] = this.#head;
-    this.#head = cell;
-    if (++this.#count === this.#batch) this.#setBatchAside();
+    if (this.#count === this.#free.length) this.#makeRoom();
+    this.#free[this.#count++] = cell;
   }
 
-  #setBatchAside(): void {
-    this.#batches.push(this.#head);
-    this.#head = 0;
-    this.#count = 0;
-    // One full batch stays here, so that a thread that takes and gives by turns exchanges nothing.
-    while (this.#batches.length > 1) {
-      if (this.#exchange.send(this.#batches[0]) !== SENT) return;
-      this.#batches.shift();
+  /** Sends the batch that was not used for longest to the other threads; keeps it if the exchange is full. */
+  #makeRoom(): void {
+    const free = this.#free;
+    if (this.#exchange.send(this.#pack()) === SENT) {
+      free.copyWithin(0, this.#batch, this.#count);
+      this.#count -= this.#batch;
+    } else {
+      this.#free = new Int32Array(2 * free.length);
+      this.#free.set(free);
     }
   }
 
+  /** Writes the oldest batch into its carriers: each holds the address of the next one, then cells. @returns the first */
+  #pack(): number {
+    const { i32 } = this.#memory;
+    const free = this.#free;
+    const room = this.#cellWords - this.#link - 1;
+    let carrier = 0;
+    for (let k = 0; k < this.#batch; ) {
+      const word = free[k++] + this.#link;
+      i32[word] = carrier;
+      carrier = word - this.#link;
+      for (let held = 1; held <= room; held++) i32[word + held] = k < this.#batch ? free[k++] : 0;
+    }
+    return carrier;
+  }
+
   #refill(): boolean {
-    let head = this.#batches.pop() ?? EMPTY;
-    if (head === EMPTY) head = this.#exchange.receive();
-    if (head === EMPTY) return this.#carve();
-    this.#head = head;
-    this.#count = this.#batch;
+    let carrier = this.#exchange.receive();
+    if (carrier === EMPTY) return this.#carve();
+    const memory = this.#memory;
+    const room = this.#cellWords - this.#link - 1;
+    while (carrier !== 0) {
+      // The cells of a batch may come from regions that this thread has not seen yet.
+      memory.reach(carrier);
+      const word = carrier + this.#link;
+      for (let held = 1; held <= room; held++) {
+        const cell = memory.i32[word + held];
+        if (cell === 0) break;
+        memory.reach(cell);
+        this.#free[this.#count++] = cell;
+      }
+      this.#free[this.#count++] = carrier;
+      carrier = memory.i32[word];
+    }
     return true;
   }
 
@@ -121,8 +136,8 @@ export class Pool {
       if (Atomics.compareExchange(memory.i32, this.#carving, from, end) === from) {
         if (needsRegion) this.#spareRegion = 0;
         memory.reach(end - 1);
-        this.#fresh = start;
-        this.#freshEnd = end;
+        // Taken from the end: the lowest address first.
+        for (let cell = end - words; cell >= start; cell -= words) this.#free[this.#count++] = cell;
         return true;
       }
     }

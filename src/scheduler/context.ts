@@ -65,6 +65,8 @@ export class Context {
   /** Scratch for batches. */
   readonly batch = new Int32Array(64);
   victim = 0;
+  /** How many workers may look for work at once without finding any; more would only take each other's processors. */
+  readonly searchers: number;
 
   constructor(buffer: SharedArrayBuffer | undefined, layout: Layout, me: number, runner: Runner) {
     const memory = buffer === undefined ? Memory.create(layout) : Memory.attach(buffer, layout);
@@ -85,6 +87,7 @@ export class Context {
     this.runner = runner;
     this.fifo = layout.threads === 2;
     this.victim = me;
+    this.searchers = Math.max(1, (layout.threads - 1) >> 1);
   }
 
   /** RUNNING, STOPPING, CANCELLING or STOPPED. */

@@ -5,6 +5,7 @@ import { BUSY, type Context, IDLE, MAIN } from "./context.js";
 import { drainFinished, execute } from "./finish.js";
 import { flushGroup } from "./group.js";
 import { appendReady, findReady, nothingReady, publishReady, submitAll } from "./ready.js";
+import { relax } from "./relax.js";
 import { releasePinned } from "./slots.js";
 
 /** What can be waited for. */
@@ -70,6 +71,7 @@ function spin(context: Context, target: Settleable): boolean {
     // Pairs with the push in finish.ts.
     if (Atomics.load(memory.i32, block + B_FINISHED) !== 0 || target.settled) return true;
     if (mayTake(context) && !nothingReady(context)) return true;
+    relax();
   }
   return false;
 }
@@ -81,15 +83,17 @@ function sleep(context: Context, target: Settleable): void {
   // The last look, after the announcement: no wake is lost.
   drainFinished(context);
   if (target.settled || (mayTake(context) && !nothingReady(context))) {
-    events.cancel(me);
+    events.cancel(me, state);
   } else {
     context.setActivity(IDLE);
     events.commit(me, state);
+    if (state === WAITING) events.endSearch();
     context.setActivity(BUSY);
     drainFinished(context);
   }
-  // The wake may have been for work, and we may be done waiting: pass it on.
-  if (target.settled && !nothingReady(context)) events.notifyOne();
+  // The wake may have been for work, and we may be done waiting: pass it on. If not, we take one job
+  // next, and there may be more.
+  if (!nothingReady(context)) events.notifyOne();
   if (context.pinned.length > 0) releasePinned(context);
 }
 

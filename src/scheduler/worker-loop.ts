@@ -4,6 +4,7 @@ import { BUSY, type Context, IDLE } from "./context.js";
 import { drainFinished, execute } from "./finish.js";
 import { flushGroup } from "./group.js";
 import { appendReady, findReady, nothingReady, publishReady, submitAll } from "./ready.js";
+import { relax } from "./relax.js";
 import { releasePinned } from "./slots.js";
 
 /** How long jobs may run before the event loop gets its turn, in milliseconds. */
@@ -26,24 +27,27 @@ export interface Surroundings {
 /** Executes jobs until the system is stopped and nothing is left to do. */
 export async function workerLoop(context: Context, surroundings: Surroundings): Promise<void> {
   context.setActivity(BUSY);
+  let job = 0;
   for (;;) {
-    const outOfWork = runSlice(context);
+    const outOfWork = runSlice(context, job);
     surroundings.between();
-    if (outOfWork && spin(context)) continue;
+    job = outOfWork ? search(context) : 0;
+    if (job !== 0) continue;
     await surroundings.turn();
     drainFinished(context);
     if (context.pinned.length > 0) releasePinned(context);
-    if (outOfWork && nothingReady(context) && (await sleep(context, surroundings))) return;
+    if (!outOfWork || !nothingReady(context)) continue;
+    if (await sleep(context, surroundings)) return;
+    job = firstFound(context);
   }
 }
 
-/** Executes jobs for about SLICE milliseconds. @returns true if there were no more */
-function runSlice(context: Context): boolean {
+/** Executes `job` and others for about SLICE milliseconds. @returns true if there were no more */
+function runSlice(context: Context, job: number): boolean {
   const end = performance.now() + SLICE;
   let interval = 1;
   let last = end - SLICE;
   let countdown = interval;
-  let job = 0;
   for (;;) {
     if (job === 0) job = findReady(context);
     if (job === 0) {
@@ -69,11 +73,22 @@ function runSlice(context: Context): boolean {
   }
 }
 
-function spin(context: Context): boolean {
-  for (let k = 0; k < SPINS; k++) {
-    if (!nothingReady(context)) return true;
-  }
-  return false;
+/** Looks around for a short time. @returns a job, or 0 */
+function search(context: Context): number {
+  const { events } = context;
+  if (!events.startSearch(context.searchers)) return 0;
+  let spins = SPINS;
+  while (--spins > 0 && nothingReady(context)) relax();
+  events.endSearch();
+  return spins === 0 ? 0 : firstFound(context);
+}
+
+/** What a search has found, after its end. @returns a job, or 0 */
+function firstFound(context: Context): number {
+  const job = findReady(context);
+  // While we searched, nobody else was woken; so we do it if there is more.
+  if (job !== 0 && !nothingReady(context)) context.events.notifyOne();
+  return job;
 }
 
 /** Sleeps until there may be work. @returns true when the system has stopped */
@@ -94,6 +109,7 @@ async function sleep(context: Context, surroundings: Surroundings): Promise<bool
   context.setActivity(IDLE);
   if (surroundings.pending()) await events.commitAsync(me);
   else events.commit(me);
+  events.endSearch();
   context.setActivity(BUSY);
   drainFinished(context);
   return false;

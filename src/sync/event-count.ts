@@ -8,21 +8,31 @@
  * A waiter:    prepare(me) – look again – found: cancel(me), nothing: commit(me).
  * A notifier:  make the change visible (atomically) – notifyOne(), notify(thread) or notifyAll().
  *
- * Words, from `base`:   SLEEPERS   at least the number of waiters in state WAITING
+ * A thread that is looking around for work says so (`startSearch`): as long as one does, `notifyOne`
+ * wakes nobody, since the searcher will find the work; it is then the searcher who, having stopped
+ * its search and taken something, looks whether more is there and calls `notifyOne`. A thread that
+ * was woken from WAITING counts as searching until its `endSearch`. So a burst of work costs its
+ * producer one wake, and the woken wake each other as long as there is more to do. (The same rule
+ * as in the scheduler of Go: D. Vyukov, "Scalable Go Scheduler Design Doc", 2012.)
+ *
+ * Words, from `base`:   COUNTS   lower half: SLEEPERS, at least the number of waiters in state WAITING;
+ *                                upper half: SEARCHERS
  *                       a word for each thread: AWAKE, WAITING or LISTENING…
  *
  * Invariants
  *  1. A thread's word leaves AWAKE only by its own `prepare`, and returns by exactly one successful
  *     compare-exchange or its own `cancel`: so each wake is delivered once.
  *  2. SLEEPERS is raised before the word becomes WAITING and lowered after it has left WAITING:
- *     a notifier that reads 0 may skip the search.
+ *     a notifier that reads 0 may skip its search. SEARCHERS is lowered before the searcher's last look.
  *  3. The waiter's last look comes after its `prepare`, the notifier's reading of SLEEPERS and of
  *     the words after its change; all are sequentially consistent, so either the waiter sees the
- *     change or the notifier sees the waiter.
+ *     change or the notifier sees the waiter. Likewise the last look of a searcher.
  */
 import { LINE, type Words } from "./words.js";
 
-const SLEEPERS = 0;
+const COUNTS = 0;
+const SLEEPERS_MASK = 0xffff;
+const SEARCHER = 0x10000;
 
 /** Running. */
 export const AWAKE = 0;
@@ -64,7 +74,7 @@ export class EventCount {
   prepare(me: number, state: number = WAITING): void {
     const i32 = this.#words.i32;
     // Raised first (invariant 2): a notifier must not skip a waiter that is fully prepared.
-    if (state === WAITING) Atomics.add(i32, this.#base + SLEEPERS, 1);
+    if (state === WAITING) Atomics.add(i32, this.#base + COUNTS, 1);
     // From here on a notifier can find us; what it published before, our next look finds.
     Atomics.store(i32, this.wordOf(me), state);
   }
@@ -72,20 +82,22 @@ export class EventCount {
   /**
    * Takes the announcement back.
    *
+   * @param state what was given to `prepare`
    * @returns true if a notifier was faster: its wake is now ours, to be passed on if it was meant
    * for work that we do not take
    */
-  cancel(me: number): boolean {
+  cancel(me: number, state: number = WAITING): boolean {
     const i32 = this.#words.i32;
     // Settles the race with a notifier: exactly one of the two moves the word to AWAKE.
-    const state = Atomics.exchange(i32, this.wordOf(me), AWAKE);
-    // Lowered after the word has left WAITING (invariant 2); a notifier has done so itself.
-    if (state === WAITING) Atomics.sub(i32, this.#base + SLEEPERS, 1);
-    return state === AWAKE;
+    const before = Atomics.exchange(i32, this.wordOf(me), AWAKE);
+    // Lowered after the word has left WAITING (invariant 2); a notifier has done so itself, and made us a searcher.
+    if (before === WAITING) Atomics.sub(i32, this.#base + COUNTS, 1);
+    else if (before === AWAKE && state === WAITING) this.endSearch();
+    return before === AWAKE;
   }
 
   /**
-   * Sleeps until notified.
+   * Sleeps until notified. Who was WAITING then counts as searching.
    *
    * @param state what was given to `prepare`
    */
@@ -107,11 +119,28 @@ export class EventCount {
     while (Atomics.load(i32, word) === state);
   }
 
-  /** Wakes one waiting thread, if there is one. @returns whether one was woken */
+  /** Says that this thread looks for work, unless `limit` threads do. @returns whether it now counts as searching */
+  startSearch(limit: number): boolean {
+    const i32 = this.#words.i32;
+    // Races with other searchers: the limit may be exceeded, which does no harm.
+    if (Atomics.load(i32, this.#base + COUNTS) >>> 16 >= limit) return false;
+    // From here on notifiers leave to us what they publish.
+    Atomics.add(i32, this.#base + COUNTS, SEARCHER);
+    return true;
+  }
+
+  /** Ends the search. Look around once more after this: notifiers have relied on us until now. */
+  endSearch(): void {
+    // Before the last look (invariant 2): a notifier that still sees us has published before that look.
+    Atomics.sub(this.#words.i32, this.#base + COUNTS, SEARCHER);
+  }
+
+  /** Wakes one waiting thread, if there is one and nobody is searching. @returns whether one was woken */
   notifyOne(): boolean {
     const i32 = this.#words.i32;
-    // Invariant 3: read after the notifier's change. Usually 0, and then this is all it costs.
-    if (Atomics.load(i32, this.#base + SLEEPERS) === 0) return false;
+    // Invariant 3: read after the notifier's change. Usually 0, or somebody searches, and then this is all it costs.
+    const counts = Atomics.load(i32, this.#base + COUNTS);
+    if (counts === 0 || counts >= SEARCHER) return false;
     for (let k = 0; k < this.#threads; k++) {
       this.#next = this.#next + 1 < this.#threads ? this.#next + 1 : 0;
       if (this.#wake(this.#next, WAITING)) return true;
@@ -135,7 +164,7 @@ export class EventCount {
   /** How many threads wait; may be too high for a moment, never too low. */
   get sleepers(): number {
     // As in notifyOne.
-    return Atomics.load(this.#words.i32, this.#base + SLEEPERS);
+    return Atomics.load(this.#words.i32, this.#base + COUNTS) & SLEEPERS_MASK;
   }
 
   #wake(thread: number, state: number): boolean {
@@ -143,8 +172,8 @@ export class EventCount {
     const word = this.wordOf(thread);
     // Settles the race with other notifiers and the waiter's cancel: one of them delivers the wake.
     if (Atomics.compareExchange(i32, word, state, AWAKE) !== state) return false;
-    // Lowered after the word has left WAITING (invariant 2).
-    if (state === WAITING) Atomics.sub(i32, this.#base + SLEEPERS, 1);
+    // Lowered after the word has left WAITING (invariant 2); in the same step the woken becomes a searcher.
+    if (state === WAITING) Atomics.add(i32, this.#base + COUNTS, SEARCHER - 1);
     // Atomics.wait compares under the engine's lock, so the word's change before this is seen.
     Atomics.notify(i32, word);
     return true;

@@ -167,15 +167,19 @@ test("deque: a mutant whose owner takes the last item without asking is caught",
 type EventCountClass = typeof eventCount.EventCount;
 const EVENT_WORDS = BASE + 16 * 5;
 
-/** Sleeps until its flag is set: announce, look, sleep. */
-function waiter(EventCount: EventCountClass, me: number, flag: number, threads: number): Program {
+/** Sleeps until its flag is set: announce, look, sleep. Passes a wake on if the flag of another is set too. */
+function waiter(EventCount: EventCountClass, me: number, flag: number, threads: number, other = -1): Program {
   return (words) => {
     const events = new EventCount(words, BASE, threads);
     while (Atomics.load(words.i32, flag) === 0) {
       events.prepare(me);
       if (Atomics.load(words.i32, flag) !== 0) events.cancel(me);
-      else events.commit(me);
+      else {
+        events.commit(me);
+        events.endSearch();
+      }
     }
+    if (other >= 0 && Atomics.load(words.i32, other) !== 0) events.notifyOne();
   };
 }
 
@@ -201,8 +205,8 @@ test("event count: no wake is lost between one waiter and one notifier", () => {
 test("event count: two waiters, one notifier that wakes twice", () => {
   const { EventCount } = eventCount;
   const programs = [
-    waiter(EventCount, 0, FLAG, 2),
-    waiter(EventCount, 1, FLAG + 1, 2),
+    waiter(EventCount, 0, FLAG, 2, FLAG + 1),
+    waiter(EventCount, 1, FLAG + 1, 2, FLAG),
     notifier(EventCount, [FLAG, FLAG + 1], 2),
   ];
   report("event count 2+1", explore(EVENT_WORDS, programs, sleepersAreZero));
@@ -236,12 +240,12 @@ test("event count: a mutant that takes a late notification for its own wake is c
 test("event count: a mutant whose notifier misreads the number of sleepers is caught", async () => {
   const { EventCount } = await mutant<typeof eventCount>(
     "event-count",
-    "if (Atomics.load(i32, this.#base + SLEEPERS) === 0)",
-    "if (Atomics.load(i32, this.#base + SLEEPERS) !== 1)",
+    "if (counts === 0 || counts >= SEARCHER)",
+    "if (counts !== 1)",
   );
   const programs = [
-    waiter(EventCount, 0, FLAG, 2),
-    waiter(EventCount, 1, FLAG + 1, 2),
+    waiter(EventCount, 0, FLAG, 2, FLAG + 1),
+    waiter(EventCount, 1, FLAG + 1, 2, FLAG),
     notifier(EventCount, [FLAG, FLAG + 1], 2),
   ];
   assert.throws(() => explore(EVENT_WORDS, programs, sleepersAreZero), /a wake was lost/);

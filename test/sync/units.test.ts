@@ -119,12 +119,17 @@ test("event count: who is woken, by what", () => {
   assert.equal(stateOf(2), AWAKE);
   assert.equal(events.sleepers, 0);
   events.commit(2);
+  assert.equal(events.startSearch(1), false, "the woken thread searches");
+  events.endSearch();
   events.prepare(2);
+  assert.equal(events.startSearch(1), true);
+  assert.equal(events.notifyOne(), false, "the searcher will find it");
+  events.endSearch();
   assert.equal(events.cancel(2), false);
   events.prepare(2);
   events.notifyAll();
   assert.equal(events.cancel(2), true, "a notifier was faster");
-  assert.equal(events.sleepers, 0);
+  assert.equal(memory.i32[0], 0, "nobody sleeps or searches");
 });
 
 test("event count: an asynchronous sleep lasts until the thread is notified", async () => {
@@ -137,6 +142,7 @@ test("event count: an asynchronous sleep lasts until the thread is notified", as
   });
   events.prepare(0);
   assert.equal(events.notify(0), true);
+  events.endSearch();
   await new Promise((resolve) => setImmediate(resolve));
   assert.equal(awake, false, "that was for another thread");
   assert.equal(events.notify(1), true);

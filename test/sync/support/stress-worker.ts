@@ -127,7 +127,10 @@ function consume(): number {
     else if (Atomics.load(i32, DONE) === producers) {
       events.cancel(part.me);
       return taken;
-    } else events.commit(part.me);
+    } else {
+      events.commit(part.me);
+      events.endSearch();
+    }
   }
 }
 
