@@ -15,11 +15,11 @@ import { Context, MAIN } from "../scheduler/context.js";
 import { drainFinished } from "../scheduler/finish.js";
 import * as graph from "../scheduler/graph.js";
 import { freeGroup, makeGroup } from "../scheduler/group.js";
-import { appendReady, publishReady, submitAll } from "../scheduler/ready.js";
+import { endStretch, submitAll, submitReady } from "../scheduler/ready.js";
 import { makeRoom, reclaim } from "../scheduler/room.js";
 import { releaseGroupSlot, releaseSlot, takeGroupSlot, takeSlot } from "../scheduler/slots.js";
 import { waitFor } from "../scheduler/wait.js";
-import { Codec, NoRoom } from "../values/codec.js";
+import { Codec, FEW, NoRoom } from "../values/codec.js";
 import type { Link } from "../values/shared-objects.js";
 import { setCurrent } from "./current.js";
 import {
@@ -56,7 +56,7 @@ export class Engine {
   ) {
     this.functions = functions;
     this.runner = new JobRunner(functions, report);
-    this.context = new Context(buffer, layout, me, this.runner);
+    this.context = new Context(buffer, layout, me, this.runner, endStretch);
     this.codec = new Codec(this.context, links, new HandleCodec(this));
     this.listener = new Listener(this.context, this.runner);
     this.runner.attach(this.context, this.codec);
@@ -66,7 +66,7 @@ export class Engine {
     this.checkOpen();
     const id = this.functions.idOf(fn);
     const slot = this.#takeSlot(id, 0);
-    if (args.length > 0) this.#writeArguments(slot, id, args);
+    if (args.length > 0) this.writeArguments(slot, args.length, args[0], args[1], args[2], args[3], [fn, ...args]);
     return this.#handle(slot, id);
   }
 
@@ -156,14 +156,14 @@ export class Engine {
     return record;
   }
 
-  runInGroup(record: number, fn: unknown, args: readonly unknown[]): void {
+  /** A slot for a job of a group; write its arguments, then `submit` it. */
+  spawnInGroup(record: number, fn: unknown): number {
     this.checkOpen();
-    const id = this.functions.idOf(fn);
-    const { context } = this;
-    const slot = this.#takeSlot(id | F_GROUP, record);
-    if (args.length > 0) this.#writeArguments(slot, id | F_GROUP, args);
-    appendReady(context, slot);
-    publishReady(context);
+    return this.#takeSlot(this.functions.idOf(fn) | F_GROUP, record);
+  }
+
+  submit(slot: number): void {
+    submitReady(this.context, slot);
   }
 
   listenTo(group: Group): void {
@@ -263,18 +263,41 @@ export class Engine {
     return slot;
   }
 
-  #writeArguments(slot: number, header: number, args: readonly unknown[]): void {
+  /**
+   * Writes arguments into a slot that was just taken; gives it back if that fails.
+   *
+   * @param all the arguments of the caller, of which the first is no argument of the job
+   */
+  writeArguments(
+    slot: number,
+    count: number,
+    a: unknown,
+    b: unknown,
+    c: unknown,
+    d: unknown,
+    all: ArrayLike<unknown>,
+  ): void {
+    const { i32 } = this.context.memory;
+    const word = (slot << SLOT_LOG) + S_FUNCTION;
     try {
-      const count = this.codec.writeArguments(slot, args);
-      this.context.memory.i32[(slot << SLOT_LOG) + S_FUNCTION] = header | (count << FUNCTION_BITS);
+      const noted =
+        count <= FEW
+          ? this.codec.writeFew(slot, count, a, b, c, d)
+          : this.codec.writeArguments(slot, Array.prototype.slice.call(all, 1));
+      i32[word] |= noted << FUNCTION_BITS;
     } catch (error) {
-      if (header & F_GROUP) releaseGroupSlot(this.context, slot);
-      else releaseSlot(this.context, slot);
-      const name = this.functions.nameOf(header & FUNCTION_MASK);
-      if (error instanceof NoRoom) throw noMemory();
-      if (error instanceof DOMException) throw new DOMException(`job "${name}": ${error.message}`, error.name);
-      throw error;
+      this.#refuse(slot, i32[word], error);
     }
+  }
+
+  /** Gives back the slot of a job whose arguments could not be written. */
+  #refuse(slot: number, header: number, error: unknown): never {
+    if (header & F_GROUP) releaseGroupSlot(this.context, slot);
+    else releaseSlot(this.context, slot);
+    const name = this.functions.nameOf(header & FUNCTION_MASK);
+    if (error instanceof NoRoom) throw noMemory();
+    if (error instanceof DOMException) throw new DOMException(`job "${name}": ${error.message}`, error.name);
+    throw error;
   }
 
   /** Fails handles that will never settle, because the system has stopped. */

@@ -1,4 +1,5 @@
 import { awaitGroup, groupIsDone } from "../scheduler/group.js";
+import { FEW } from "../values/codec.js";
 import type { Engine } from "./engine.js";
 import { type Deferred, deferred } from "./job.js";
 
@@ -27,9 +28,15 @@ export class Group implements PromiseLike<void> {
    *
    * @throws UnknownJobFunctionError, ArenaFullError, ShutdownError, DataCloneError
    */
-  run<A extends unknown[]>(fn: (...args: A) => unknown, ...args: A): void {
+  run<A extends unknown[]>(fn: (...args: A) => unknown, ...args: A): void;
+  run(fn: unknown, a?: unknown, b?: unknown, c?: unknown, d?: unknown): void {
     if (this.#record === 0) this.#record = this.#engine.makeGroup(this);
-    this.#engine.runInGroup(this.#record, fn, args);
+    // biome-ignore lint/complexity/noArguments: `...args` would make an array for each job.
+    const count = arguments.length - 1;
+    const slot = this.#engine.spawnInGroup(this.#record, fn);
+    // biome-ignore lint/complexity/noArguments: as above; used only where there are many.
+    if (count > 0) this.#engine.writeArguments(slot, count, a, b, c, d, count > FEW ? arguments : []);
+    this.#engine.submit(slot);
     this.#count++;
   }
 

@@ -1,8 +1,16 @@
 /** Runs job functions and hands outcomes to their handles: what the scheduler asks of the layers above. */
-import { COUNT_MASK, FUNCTION_BITS, FUNCTION_MASK, S_FAILURE, S_FUNCTION, SLOT_LOG } from "../memory/layout.js";
+import {
+  COUNT_MASK,
+  F_GROUP,
+  FUNCTION_BITS,
+  FUNCTION_MASK,
+  S_FAILURE,
+  S_FUNCTION,
+  SLOT_LOG,
+} from "../memory/layout.js";
 import type { Context, Runner } from "../scheduler/context.js";
 import { releaseSlot } from "../scheduler/slots.js";
-import { type Codec, NoRoom } from "../values/codec.js";
+import { type Codec, FEW, NoRoom } from "../values/codec.js";
 import {
   DETAILS_LOST,
   type Failure,
@@ -51,22 +59,10 @@ export class JobRunner implements Runner {
   }
 
   run(slot: number): void {
-    const codec = this.#codec;
     const header = this.#context.memory.i32[(slot << SLOT_LOG) + S_FUNCTION];
     const fn = this.#functions.get(header & FUNCTION_MASK);
-    const count = (header >>> FUNCTION_BITS) & COUNT_MASK;
     try {
-      let result: unknown;
-      if (count === 0) {
-        result = fn();
-      } else if (count === 1) {
-        result = fn(codec.read(codec.firstCell(slot)));
-      } else if (count === 2) {
-        const a = codec.read(codec.firstCell(slot));
-        result = fn(a, codec.read(codec.nextCell));
-      } else {
-        result = fn(...codec.readArguments(slot, count));
-      }
+      const result = this.#call(fn, slot, (header >>> FUNCTION_BITS) & COUNT_MASK);
       if (
         typeof result === "object" &&
         result !== null &&
@@ -76,11 +72,23 @@ export class JobRunner implements Runner {
           "the job function returned a promise (or a Job); jobs must be synchronous: use wait() inside a job",
         );
       }
-      codec.writeResult(slot, result);
+      if (!(header & F_GROUP)) this.#codec.writeResult(slot, result);
     } catch (error) {
       const thrown = error instanceof NoRoom ? new ArenaFullError("shared memory has no room for the result") : error;
       this.#setFailure(slot, { kind: "threw", job: this.nameIn(slot), error: thrown });
     }
+  }
+
+  #call(fn: (...args: unknown[]) => unknown, slot: number, count: number): unknown {
+    if (count === 0) return fn();
+    const codec = this.#codec;
+    if (count > FEW) return fn(...codec.readArguments(slot, count));
+    const a = codec.read(codec.firstCell(slot));
+    if (count === 1) return fn(a);
+    const b = codec.read(codec.nextCell);
+    if (count === 2) return fn(a, b);
+    const c = codec.read(codec.nextCell);
+    return count === 3 ? fn(a, b, c) : fn(a, b, c, codec.read(codec.nextCell));
   }
 
   deliver(slot: number): void {

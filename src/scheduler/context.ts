@@ -62,13 +62,26 @@ export class Context {
   executed = 0;
   /** threads: 1 – items appended on the main thread and not yet published. */
   unpublished: number[] = [];
+  /** Jobs submitted in this stretch, and how many of them are not yet published: see ready.ts. */
+  submitted = 0;
+  held = 0;
+  /** Ends a stretch of submissions; a microtask on the main thread. */
+  readonly endStretch: () => void;
+  /** Keeps the reading in `prefetch` from being optimised away. */
+  prefetched = 0;
   /** Scratch for batches. */
   readonly batch = new Int32Array(64);
   victim = 0;
   /** How many workers may look for work at once without finding any; more would only take each other's processors. */
   readonly searchers: number;
 
-  constructor(buffer: SharedArrayBuffer | undefined, layout: Layout, me: number, runner: Runner) {
+  constructor(
+    buffer: SharedArrayBuffer | undefined,
+    layout: Layout,
+    me: number,
+    runner: Runner,
+    endStretch: (context: Context) => void,
+  ) {
     const memory = buffer === undefined ? Memory.create(layout) : Memory.attach(buffer, layout);
     this.memory = memory;
     this.me = me;
@@ -87,6 +100,7 @@ export class Context {
     this.runner = runner;
     this.fifo = layout.threads === 2;
     this.victim = me;
+    this.endStretch = () => endStretch(this);
     this.searchers = Math.max(1, (layout.threads - 1) >> 1);
   }
 

@@ -20,7 +20,7 @@ import {
 import type { Context } from "./context.js";
 import { passOn, wordsOf } from "./graph.js";
 import { countGroupJob, flushGroup } from "./group.js";
-import { appendReady, publishReady } from "./ready.js";
+import { appendReady, endStretch, publishReady } from "./ready.js";
 import { releaseGroupSlot } from "./slots.js";
 
 /**
@@ -42,6 +42,7 @@ export function execute(context: Context, slot: number): number {
     if (!(header & F_OBSERVER)) runner.drop(slot);
   } else if (!(header & F_OBSERVER)) {
     runner.run(slot);
+    if (context.submitted > 0) endStretch(context);
   }
   if (group === 0) return finish(context, slot);
   countGroupJob(context, group, memory.i32[address + S_FAILURE]);

@@ -1,11 +1,14 @@
 /** Where ready jobs are put and found. */
-import { H_TICKET, S_TICKET, SLOT_LOG } from "../memory/layout.js";
+import { H_TICKET, S_FUNCTION, S_TICKET, SLOT_LOG } from "../memory/layout.js";
 import { NOTHING } from "../sync/deque.js";
 import { type Context, MAIN } from "./context.js";
 
 /** Look at the submitted jobs first every so often, so that a worker's own jobs cannot starve them. */
 const FAIRNESS = 61;
 const STEAL_LIMIT = 64;
+/** From how many jobs on a stretch of submissions is a burst, and how many of its jobs are then published together. */
+const BURST = 32;
+const HELD = 32;
 
 /** Appends a ready job to this thread's deque; `publishReady` shows it to others. */
 export function appendReady(context: Context, slot: number): void {
@@ -26,8 +29,33 @@ export function appendReady(context: Context, slot: number): void {
 export function publishReady(context: Context): void {
   // threads: 1 – what is scheduled in one turn of the main thread's event loop is submitted together.
   if (context.fifo && context.me === MAIN) return;
+  context.held = 0;
   context.deque.publish();
   context.events.notifyOne();
+}
+
+/**
+ * Makes a job that was just submitted ready. Each is published at once, but for a burst: after BURST
+ * jobs in one stretch (a job, or a turn of the main thread's event loop) they are published HELD at a
+ * time, since every publication waits until all that was written to the slots has left the processor.
+ * The rest of a burst is published at the end of the stretch, or when the thread waits.
+ */
+export function submitReady(context: Context, slot: number): void {
+  appendReady(context, slot);
+  if (context.submitted < BURST) {
+    // Also when the burst begins late in this stretch, its end is noticed.
+    if (++context.submitted === BURST / 2 && context.me === MAIN && context.depth === 0)
+      queueMicrotask(context.endStretch);
+    publishReady(context);
+  } else if (++context.held === HELD) {
+    publishReady(context);
+  }
+}
+
+/** Ends a stretch of submissions: publishes what is held back. */
+export function endStretch(context: Context): void {
+  context.submitted = 0;
+  if (context.held > 0) publishReady(context);
 }
 
 /** threads: 1 – submits what the main thread has scheduled; elsewhere that is done already. */
@@ -91,11 +119,23 @@ function takeSubmitted(context: Context): number {
   const count = context.deques[MAIN].stealMany(batch, STEAL_LIMIT);
   if (count === 0) return NOTHING;
   if (count > 1) {
+    prefetch(context, count);
     // Newest first, so that we pop them in the order in which they were submitted.
     for (let k = count - 1; k > 0; k--) append(context, batch[k]);
     publishReady(context);
   }
   return batch[0];
+}
+
+/** Touches the slots of a batch, so that they come into this processor's cache all at once and not one after the other. */
+function prefetch(context: Context, count: number): void {
+  const { batch, memory } = context;
+  let sum = 0;
+  for (let k = 0; k < count; k++) {
+    memory.reach(batch[k] << SLOT_LOG);
+    sum ^= memory.i32[(batch[k] << SLOT_LOG) + S_FUNCTION];
+  }
+  context.prefetched = sum;
 }
 
 /** threads: 1 – the job that became ready first, on either thread. */

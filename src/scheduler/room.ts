@@ -3,7 +3,7 @@ import { STUCK } from "../memory/layout.js";
 import { BUSY, type Context } from "./context.js";
 import { drainFinished, executeAll } from "./finish.js";
 import { flushGroup } from "./group.js";
-import { findReady, nothingReady } from "./ready.js";
+import { endStretch, findReady, nothingReady } from "./ready.js";
 import { releasePinned } from "./slots.js";
 import { MAX_DEPTH } from "./wait.js";
 
@@ -29,6 +29,7 @@ export function reclaim(context: Context): void {
  */
 export function makeRoom(context: Context): boolean {
   flushGroup(context);
+  endStretch(context);
   if (context.depth < MAX_DEPTH) {
     const job = findReady(context);
     if (job !== 0) {

@@ -4,7 +4,7 @@ import { LISTENING, WAITING } from "../sync/event-count.js";
 import { BUSY, type Context, IDLE, MAIN } from "./context.js";
 import { drainFinished, execute } from "./finish.js";
 import { flushGroup } from "./group.js";
-import { appendReady, findReady, nothingReady, publishReady, submitAll } from "./ready.js";
+import { appendReady, endStretch, findReady, nothingReady, publishReady, submitAll } from "./ready.js";
 import { relax } from "./relax.js";
 import { releasePinned } from "./slots.js";
 
@@ -27,6 +27,7 @@ const SPINS = 300;
 export function waitFor(context: Context, target: Settleable): void {
   flushGroup(context);
   submitAll(context);
+  endStretch(context);
   drainFinished(context);
   if (target.settled) return;
   if (context.depth >= MAX_DEPTH) {

@@ -3,7 +3,7 @@ import { CANCELLING, H_STATE, RUNNING, STOPPED, STOPPING } from "../memory/layou
 import { BUSY, type Context, IDLE } from "./context.js";
 import { drainFinished, execute } from "./finish.js";
 import { flushGroup } from "./group.js";
-import { appendReady, findReady, nothingReady, publishReady, submitAll } from "./ready.js";
+import { appendReady, endStretch, findReady, nothingReady, publishReady, submitAll } from "./ready.js";
 import { relax } from "./relax.js";
 import { releasePinned } from "./slots.js";
 
@@ -131,6 +131,7 @@ function mayStop(context: Context): boolean {
 /** Asks all workers to stop when nothing is left to do; `force`: without running what has not started. */
 export function stopWorkers(context: Context, force: boolean): void {
   submitAll(context);
+  endStretch(context);
   // Seen by each worker when it looks for the next job, and by those that sleep because they are woken.
   Atomics.store(context.memory.i32, H_STATE, force ? CANCELLING : STOPPING);
   context.events.notifyAll();

@@ -17,6 +17,14 @@ export interface Handles {
   is(value: unknown): boolean;
 }
 
+/** How many arguments `writeFew` takes. */
+export const FEW = 4;
+
+/** Where in an argument something is. */
+function argumentPlace(index: number): (path: string) => string {
+  return (path) => `argument ${index}${path ? ` at ${path}` : ""}`;
+}
+
 const FIRST_CELL = S_ARGUMENTS / 2;
 const CELLS_LOG = SLOT_LOG - 1;
 
@@ -58,6 +66,42 @@ export class Codec {
     return SPILLED;
   }
 
+  /**
+   * As `writeArguments`, for up to FEW arguments, without an array of them.
+   *
+   * @param count how many of `a` to `d` there are
+   */
+  writeFew(slot: number, count: number, a: unknown, b: unknown, c: unknown, d: unknown): number {
+    const first = this.firstCell(slot);
+    let cell = first;
+    let written = 0;
+    try {
+      if (count > 0) cell = this.#put(cell, a);
+      written++;
+      if (count > 1) cell = this.#put(cell, b);
+      written++;
+      if (count > 2) cell = this.#put(cell, c);
+      written++;
+      if (count > 3) {
+        if (typeof d !== "number" && cell + box.WIDEST > first + ARGUMENT_CELLS) {
+          this.#free(first, written);
+          return this.writeArguments(slot, [a, b, c, d]);
+        }
+        this.#put(cell, d);
+      }
+    } catch (error) {
+      this.#free(first, written);
+      throw this.#explained(error, [a, b, c, d][written], argumentPlace(written));
+    }
+    return count;
+  }
+
+  #put(cell: number, value: unknown): number {
+    if (typeof value !== "number") return cell + this.#write(cell, value);
+    this.#context.memory.f64[cell] = value === value ? value : Number.NaN;
+    return cell + 1;
+  }
+
   /** Writes arguments side by side. @returns false if they do not fit; then nothing is left behind */
   #writeAll(first: number, end: number, args: readonly unknown[]): boolean {
     let cell = first;
@@ -75,7 +119,7 @@ export class Codec {
         cell += this.#write(cell, value);
       } catch (error) {
         this.#free(first, k);
-        throw this.#explained(error, value, (path) => `argument ${k}${path ? ` at ${path}` : ""}`);
+        throw this.#explained(error, value, argumentPlace(k));
       }
     }
     return true;
