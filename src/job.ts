@@ -2,6 +2,7 @@
 import { currentEngine } from "./api/current.js";
 import { Group } from "./api/group.js";
 import type { Job } from "./api/job.js";
+import { FEW, NONE } from "./values/codec.js";
 
 /**
  * Makes a job from within a job; it does not run before it is scheduled. As `JobSystem.spawn`.
@@ -14,13 +15,21 @@ import type { Job } from "./api/job.js";
  *   return fib(n - 2) + a.wait();
  * }
  */
-export function spawn<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): Job<Awaited<R>> {
-  return currentEngine().spawn(fn, args);
+export function spawn<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): Job<Awaited<R>>;
+export function spawn(fn: unknown, a?: unknown, b?: unknown, c?: unknown, d?: unknown): Job<unknown> {
+  // biome-ignore-start lint/complexity/noArguments: `...args` would make an array for each job.
+  const count = arguments.length - 1;
+  return currentEngine().spawn(fn, count, a, b, c, d, count > FEW ? arguments : NONE);
+  // biome-ignore-end lint/complexity/noArguments: as above
 }
 
 /** Makes a job from within a job and schedules it. As `JobSystem.run`. @throws Error outside a job */
-export function run<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): Job<Awaited<R>> {
-  return currentEngine().run(fn, args);
+export function run<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): Job<Awaited<R>>;
+export function run(fn: unknown, a?: unknown, b?: unknown, c?: unknown, d?: unknown): Job<unknown> {
+  // biome-ignore-start lint/complexity/noArguments: `...args` would make an array for each job.
+  const count = arguments.length - 1;
+  return currentEngine().run(fn, count, a, b, c, d, count > FEW ? arguments : NONE);
+  // biome-ignore-end lint/complexity/noArguments: as above
 }
 
 /** Makes a group from within a job. As `JobSystem.group`. @throws Error outside a job */

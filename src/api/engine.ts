@@ -2,13 +2,17 @@
 
 import type { Layout } from "../memory/layout.js";
 import {
+  AWAITED,
+  CLOSED,
   F_GROUP,
   F_OBSERVER,
   FUNCTION_BITS,
   FUNCTION_MASK,
   G_FAILURE,
+  S_CONTINUATIONS,
   S_FUNCTION,
   S_GENERATION,
+  SEALED,
   SLOT_LOG,
 } from "../memory/layout.js";
 import { Context, MAIN } from "../scheduler/context.js";
@@ -17,7 +21,7 @@ import * as graph from "../scheduler/graph.js";
 import { freeGroup, makeGroup } from "../scheduler/group.js";
 import { endStretch, submitAll, submitReady } from "../scheduler/ready.js";
 import { makeRoom, reclaim } from "../scheduler/room.js";
-import { releaseGroupSlot, releaseSlot, takeGroupSlot, takeSlot } from "../scheduler/slots.js";
+import { releaseGroupSlot, releaseSlot, retire, takeGroupSlot, takeSlot } from "../scheduler/slots.js";
 import { waitFor } from "../scheduler/wait.js";
 import { Codec, FEW, NoRoom } from "../values/codec.js";
 import type { Link } from "../values/shared-objects.js";
@@ -62,29 +66,61 @@ export class Engine {
     this.runner.attach(this.context, this.codec);
   }
 
-  spawn<A extends unknown[], R>(fn: (...args: A) => R, args: A): Job<Awaited<R>> {
-    this.checkOpen();
-    const id = this.functions.idOf(fn);
-    const slot = this.#takeSlot(id, 0);
-    if (args.length > 0) this.writeArguments(slot, args.length, args[0], args[1], args[2], args[3], [fn, ...args]);
-    return this.#handle(slot, id);
+  /** Makes a job of the arguments `a` to `d`, or of `all` but its first if there are more than FEW. */
+  spawn(
+    fn: unknown,
+    count: number,
+    a: unknown,
+    b: unknown,
+    c: unknown,
+    d: unknown,
+    all: ArrayLike<unknown>,
+  ): Job<unknown> {
+    return this.#spawn(fn, 0, count, a, b, c, d, all);
   }
 
-  run<A extends unknown[], R>(fn: (...args: A) => R, args: A): Job<Awaited<R>> {
-    const job = this.spawn(fn, args);
-    graph.schedule(this.context, job._slot);
+  /** As `spawn`, and schedules the job. */
+  run(
+    fn: unknown,
+    count: number,
+    a: unknown,
+    b: unknown,
+    c: unknown,
+    d: unknown,
+    all: ArrayLike<unknown>,
+  ): Job<unknown> {
+    const job = this.#spawn(fn, SEALED, count, a, b, c, d, all);
+    submitReady(this.context, job._slot);
     this.listener.expect();
     return job;
+  }
+
+  #spawn(
+    fn: unknown,
+    prerequisites: number,
+    count: number,
+    a: unknown,
+    b: unknown,
+    c: unknown,
+    d: unknown,
+    all: ArrayLike<unknown>,
+  ): Job<unknown> {
+    if (this.closed !== undefined) throw this.closed;
+    const id = this.functions.idOf(fn);
+    let slot = takeSlot(this.context, id, prerequisites, 0);
+    if (slot === 0) slot = this.#takeWhenFull(id, () => takeSlot(this.context, id, prerequisites, 0));
+    if (count > 0) this.writeArguments(slot, count, a, b, c, d, all);
+    return this.#handle(slot, id);
   }
 
   link(first: Job<unknown>, next: Job<unknown>): void {
     this.checkOpen();
     this.#check(first, "the prerequisite");
     this.#check(next, "the job after");
-    first._observed = true;
+    first._observe();
     if (next._state !== PENDING || !this.#hold(next)) throw new JobAlreadyScheduledError(next.name);
     try {
-      if (first._state === PENDING && this.#hold(first)) {
+      if (!first.settled && this.#hold(first)) {
         try {
           this.#link(first, next);
         } finally {
@@ -116,10 +152,10 @@ export class Engine {
 
   wait<R>(job: Job<R>): R {
     const own = this.#own(job);
-    own._observed = true;
+    own._observe();
     if (own._state === PENDING) {
-      this.schedule(own);
-      this.help(own);
+      if (graph.isUnscheduled(this.context, own._slot)) this.schedule(own);
+      if (!own.settled) this.help(own);
     }
     if (own._state === FAILED) throw own._outcome;
     return own._outcome as R;
@@ -127,6 +163,10 @@ export class Engine {
 
   /** Executes jobs until `target` has settled. */
   help(target: Job<unknown> | Group): void {
+    if (this.context.me !== MAIN) {
+      waitFor(this.context, target);
+      return;
+    }
     const before = setCurrent(this);
     try {
       waitFor(this.context, target);
@@ -136,12 +176,34 @@ export class Engine {
     }
   }
 
+  /** Looks whether a pending job of this thread has finished. */
+  look(job: Job<unknown>): void {
+    const { context } = this;
+    if (job._foreign) return;
+    if (job._told) drainFinished(context);
+    // Pairs with the finisher's closing of the list: it touches the slot no more, and the result is there.
+    else if (Atomics.load(context.memory.i32, (job._slot << SLOT_LOG) + S_CONTINUATIONS) === CLOSED) {
+      this.runner.deliver(job._slot);
+    }
+  }
+
+  /** Has this thread told when a pending job of it has finished. */
+  expectNotice(job: Job<unknown>): void {
+    if (job._state !== PENDING || job._told) return;
+    const word = (job._slot << SLOT_LOG) + S_CONTINUATIONS;
+    // Settles with the finisher whether it tells us, or has finished already (CLOSED stays as it is).
+    const before = Atomics.or(this.context.memory.i32, word, AWAITED);
+    if (before === CLOSED) this.runner.deliver(job._slot);
+    else job._tell();
+  }
+
   promiseOf<R>(job: Job<R>): Promise<R> {
     let own: Job<R>;
     try {
       own = this.#own(job);
-      own._observed = true;
+      own._observe();
       this.schedule(own);
+      this.expectNotice(own);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -159,7 +221,9 @@ export class Engine {
   /** A slot for a job of a group; write its arguments, then `submit` it. */
   spawnInGroup(record: number, fn: unknown): number {
     this.checkOpen();
-    return this.#takeSlot(this.functions.idOf(fn) | F_GROUP, record);
+    const header = this.functions.idOf(fn) | F_GROUP;
+    const slot = takeGroupSlot(this.context, header, record);
+    return slot !== 0 ? slot : this.#takeWhenFull(header, () => takeGroupSlot(this.context, header, record));
   }
 
   submit(slot: number): void {
@@ -185,12 +249,12 @@ export class Engine {
 
   /** A handle on this thread for a job of another. */
   foreignHandle(slot: number, generation: number, functionId: number): Job<unknown> {
-    return new Job<unknown>(this, slot, generation, functionId, true);
+    return new Job<unknown>(this, slot, generation, functionId)._makeForeign();
   }
 
   #handle<R>(slot: number, id: number): Job<R> {
     const generation = this.context.memory.i32[(slot << SLOT_LOG) + S_GENERATION];
-    const job = new Job<R>(this, slot, generation, id, false);
+    const job = new Job<R>(this, slot, generation, id);
     this.runner.setHandle(slot, job as Job<unknown>);
     return job;
   }
@@ -199,13 +263,16 @@ export class Engine {
   #own<R>(job: Job<R>): Job<R> {
     this.#check(job, "the job");
     if (!job._foreign || job._state !== PENDING) return job;
-    if (job._observer !== undefined) return job._observer;
+    if (job._waiting !== undefined) return job._waiting as Job<R>;
     if (!this.#hold(job)) throw new StaleJobError(job.name);
     try {
-      const slot = this.#takeSlot(job._functionId | F_OBSERVER, 0);
+      const header = job._functionId | F_OBSERVER;
+      let slot = takeSlot(this.context, header, 0, AWAITED);
+      if (slot === 0) slot = this.#takeWhenFull(header, () => takeSlot(this.context, header, 0, AWAITED));
       const observer = this.#handle<R>(slot, job._functionId);
+      observer._tell();
       this.#link(job, observer);
-      job._observer = observer;
+      job._waiting = observer;
       return observer;
     } finally {
       this.#letGo(job);
@@ -236,15 +303,8 @@ export class Engine {
       );
   }
 
-  #takeSlot(header: number, group: number): number {
+  #takeWhenFull(header: number, take: () => number): number {
     const { context } = this;
-    const slot = group === 0 ? takeSlot(context, header) : takeGroupSlot(context, header, group);
-    return slot !== 0 ? slot : this.#takeWhenFull(header, group);
-  }
-
-  #takeWhenFull(header: number, group: number): number {
-    const { context } = this;
-    const take = () => (group === 0 ? takeSlot(context, header) : takeGroupSlot(context, header, group));
     reclaim(context);
     this.listener.settle();
     let slot = take();
@@ -293,7 +353,10 @@ export class Engine {
   /** Gives back the slot of a job whose arguments could not be written. */
   #refuse(slot: number, header: number, error: unknown): never {
     if (header & F_GROUP) releaseGroupSlot(this.context, slot);
-    else releaseSlot(this.context, slot);
+    else {
+      retire(this.context, slot);
+      releaseSlot(this.context, slot);
+    }
     const name = this.functions.nameOf(header & FUNCTION_MASK);
     if (error instanceof NoRoom) throw noMemory();
     if (error instanceof DOMException) throw new DOMException(`job "${name}": ${error.message}`, error.name);
@@ -302,7 +365,7 @@ export class Engine {
 
   /** Fails handles that will never settle, because the system has stopped. */
   abandon(error: ShutdownError): void {
-    drainFinished(this.context);
+    reclaim(this.context);
     this.runner.abandon(error);
     this.listener.settle();
   }

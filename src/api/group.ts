@@ -1,5 +1,5 @@
 import { awaitGroup, groupIsDone } from "../scheduler/group.js";
-import { FEW } from "../values/codec.js";
+import { FEW, NONE } from "../values/codec.js";
 import type { Engine } from "./engine.js";
 import { type Deferred, deferred } from "./job.js";
 
@@ -35,10 +35,13 @@ export class Group implements PromiseLike<void> {
     const count = arguments.length - 1;
     const slot = this.#engine.spawnInGroup(this.#record, fn);
     // biome-ignore lint/complexity/noArguments: as above; used only where there are many.
-    if (count > 0) this.#engine.writeArguments(slot, count, a, b, c, d, count > FEW ? arguments : []);
+    if (count > 0) this.#engine.writeArguments(slot, count, a, b, c, d, count > FEW ? arguments : NONE);
     this.#engine.submit(slot);
     this.#count++;
   }
+
+  /** @internal Its target was set when the wait began. */
+  _expectNotice(): void {}
 
   /** Whether all jobs of the group that were run so far have finished. */
   get settled(): boolean {

@@ -25,9 +25,11 @@ export class HandleCodec implements Handles {
     if (value._engine !== engine) throw new TypeError(`job "${value.name}" belongs to another JobSystem`);
     const { context, runner } = engine;
     // Whoever gets the handle may wait for the job, and is answerable for its failure.
-    value._observed = true;
+    value._observe();
     // From now on, other threads may look at slots of this one.
     context.pinning = true;
+    // It may be released only when no other thread looks at it: so its finisher has to tell us.
+    if (!value._foreign) engine.expectNotice(value);
     const { memory } = context;
     if (value._state === FAILED) {
       memory.i32[2 * cell] = runner.store(runner.failureOf(value._outcome, value.name));
@@ -47,8 +49,7 @@ export class HandleCodec implements Handles {
     const content = memory.i32[2 * cell];
     if (kind === FAILED_JOB) {
       const job = this.#engine.foreignHandle(0, STALE, 0);
-      job._state = FAILED;
-      job._outcome = runner.errorOf(content, "(unknown)");
+      job._settle(FAILED, runner.errorOf(content, "(unknown)"));
       return job;
     }
     memory.reach(content << SLOT_LOG);

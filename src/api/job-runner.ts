@@ -9,7 +9,7 @@ import {
   SLOT_LOG,
 } from "../memory/layout.js";
 import type { Context, Runner } from "../scheduler/context.js";
-import { releaseSlot } from "../scheduler/slots.js";
+import { releaseSlot, retire } from "../scheduler/slots.js";
 import { type Codec, FEW, NoRoom } from "../values/codec.js";
 import {
   DETAILS_LOST,
@@ -24,6 +24,7 @@ import { ArenaFullError, DependencyFailedError, JobFailedError, ShutdownError } 
 import type { Functions } from "./functions.js";
 import type { Group } from "./group.js";
 import { DONE, FAILED, type Job } from "./job.js";
+import { Outstanding } from "./outstanding.js";
 
 export class JobRunner implements Runner {
   readonly openGroups = new Set<Group>();
@@ -32,6 +33,7 @@ export class JobRunner implements Runner {
   #context!: Context;
   #codec!: Codec;
   #handles: (Job<unknown> | undefined)[] = [];
+  readonly #outstanding = new Outstanding();
   /** Failed jobs that nobody had waited for when they failed. */
   #unobserved: Job<unknown>[] = [];
   /** Called when a job has failed and nobody has waited for it yet. */
@@ -56,7 +58,19 @@ export class JobRunner implements Runner {
       this.#handles = larger;
     }
     this.#handles[slot] = job;
+    if (this.#outstanding.add(slot, job._generation)) this.sweep();
   }
+
+  sweep(): void {
+    this.#outstanding.sweep(this.#isPending);
+  }
+
+  /** Takes over the outcome of a job if it has finished. @returns whether it has not, and nobody will tell us */
+  readonly #isPending = (slot: number, generation: number): boolean => {
+    const job = this.#handles[slot];
+    if (job === undefined || job._generation !== generation) return false;
+    return !job.settled && !job._told;
+  };
 
   run(slot: number): void {
     const header = this.#context.memory.i32[(slot << SLOT_LOG) + S_FUNCTION];
@@ -91,27 +105,37 @@ export class JobRunner implements Runner {
     return count === 3 ? fn(a, b, c) : fn(a, b, c, codec.read(codec.nextCell));
   }
 
-  deliver(slot: number): void {
+  deliver(slot: number, retired = false): void {
+    if (!retired && !retire(this.#context, slot)) {
+      this.#context.undelivered.push(slot);
+      return;
+    }
     const job = this.#handles[slot] as Job<unknown>;
     this.#handles[slot] = undefined;
     const failure = this.#context.memory.i32[(slot << SLOT_LOG) + S_FAILURE];
-    if (failure === 0) {
-      job._outcome = this.#codec.readResult(slot);
-      job._state = DONE;
-    } else {
-      job._outcome = this.errorOf(failure, job.name);
-      job._state = FAILED;
-      if (!job._observed) {
-        this.#unobserved.push(job);
-        this.onUnobserved();
-      }
+    if (failure !== 0) {
+      this.#deliverFailure(job, failure);
+      return;
     }
+    const result = this.#codec.readResult(slot);
     releaseSlot(this.#context, slot);
-    if (job._deferred !== undefined) {
-      if (job._state === DONE) job._deferred.resolve(job._outcome);
-      else job._deferred.reject(job._outcome);
-      this.settledPromises++;
+    const waiting = job._settle(DONE, result);
+    if (waiting === undefined) return;
+    waiting.resolve(result);
+    this.settledPromises++;
+  }
+
+  #deliverFailure(job: Job<unknown>, failure: number): void {
+    const error = this.errorOf(failure, job.name);
+    releaseSlot(this.#context, job._slot);
+    const waiting = job._settle(FAILED, error);
+    if (!job._observed) {
+      this.#unobserved.push(job);
+      this.onUnobserved();
     }
+    if (waiting === undefined) return;
+    waiting.reject(error);
+    this.settledPromises++;
   }
 
   /** Promises settled so far; the listener compares it with those it has made. */
@@ -197,6 +221,7 @@ export class JobRunner implements Runner {
 
   /** How many jobs of this thread have not finished, by function name. */
   pendingByName(): Record<string, number> {
+    this.sweep();
     const counts: Record<string, number> = {};
     for (const job of this.#handles) if (job !== undefined) counts[job.name] = (counts[job.name] ?? 0) + 1;
     return counts;
@@ -209,12 +234,10 @@ export class JobRunner implements Runner {
       // A job that was never scheduled may hide the failure of one before it.
       const failure = this.#context.memory.i32[(job._slot << SLOT_LOG) + S_FAILURE];
       if (failure !== 0 && !job._observed) this.#report(this.errorOf(failure, job.name));
-      job._outcome = error;
-      job._state = FAILED;
-      if (job._deferred !== undefined) {
-        job._deferred.reject(error);
-        this.settledPromises++;
-      }
+      const waiting = job._settle(FAILED, error);
+      if (waiting === undefined) continue;
+      waiting.reject(error);
+      this.settledPromises++;
     }
     this.#handles = [];
     // Failures of groups that nobody has waited for.

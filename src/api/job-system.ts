@@ -2,6 +2,7 @@ import { EventEmitter } from "node:events";
 import { layoutFor } from "../memory/layout.js";
 import { MAIN } from "../scheduler/context.js";
 import { stopWorkers } from "../scheduler/worker-loop.js";
+import { FEW, NONE } from "../values/codec.js";
 import { Engine } from "./engine.js";
 import { ShutdownError } from "./errors.js";
 import { Functions } from "./functions.js";
@@ -86,8 +87,12 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
    * @example
    * const job = jobs.spawn(work.blurRow, image, width, 7);
    */
-  spawn<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): Job<Awaited<R>> {
-    return this.#engine.spawn(fn, args);
+  spawn<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): Job<Awaited<R>>;
+  spawn(fn: unknown, a?: unknown, b?: unknown, c?: unknown, d?: unknown): Job<unknown> {
+    // biome-ignore-start lint/complexity/noArguments: `...args` would make an array for each job.
+    const count = arguments.length - 1;
+    return this.#engine.spawn(fn, count, a, b, c, d, count > FEW ? arguments : NONE);
+    // biome-ignore-end lint/complexity/noArguments: as above
   }
 
   /**
@@ -97,8 +102,12 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
    * @example
    * const sum = await jobs.run(work.add, 1, 2);
    */
-  run<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): Job<Awaited<R>> {
-    return this.#engine.run(fn, args);
+  run<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): Job<Awaited<R>>;
+  run(fn: unknown, a?: unknown, b?: unknown, c?: unknown, d?: unknown): Job<unknown> {
+    // biome-ignore-start lint/complexity/noArguments: `...args` would make an array for each job.
+    const count = arguments.length - 1;
+    return this.#engine.run(fn, count, a, b, c, d, count > FEW ? arguments : NONE);
+    // biome-ignore-end lint/complexity/noArguments: as above
   }
 
   /**

@@ -1,9 +1,17 @@
 import type { Engine } from "./engine.js";
 
-/** States of a handle. */
+/** States of a handle, and how many bits they take. */
 export const PENDING = 0;
 export const DONE = 1;
 export const FAILED = 2;
+const STATE = 3;
+/** Somebody will hear of its failure. */
+const OBSERVED = 4;
+/** Its finisher will push it onto the list of finished jobs of this thread. */
+const TOLD = 8;
+/** It is the handle of a job of another thread. */
+const FOREIGN = 16;
+const FUNCTION_SHIFT = 5;
 
 /**
  * What a job is for linking. Every job is assignable to it; but as no job is a subtype of it (it lacks
@@ -24,21 +32,17 @@ export class Job<R> implements PromiseLike<R> {
   /** @internal */ readonly _engine: Engine;
   /** @internal */ readonly _slot: number;
   /** @internal */ readonly _generation: number;
-  /** @internal */ readonly _foreign: boolean;
-  /** @internal */ readonly _functionId: number;
-  /** @internal */ _state: number = PENDING;
-  /** @internal */ _outcome: unknown = undefined;
-  /** @internal */ _observed = false;
-  /** @internal */ _deferred: Deferred<R> | undefined = undefined;
-  /** @internal */ _observer: Job<R> | undefined = undefined;
+  /** Its state, flags and function: few fields, as there may be millions of handles. */
+  #bits: number;
+  /** When settled, the outcome; until then, what waits for it: a Deferred, or an observer's handle if it is foreign. */
+  #value: unknown = undefined;
 
   /** @internal */
-  constructor(engine: Engine, slot: number, generation: number, functionId: number, foreign: boolean) {
+  constructor(engine: Engine, slot: number, generation: number, functionId: number) {
     this._engine = engine;
     this._slot = slot;
     this._generation = generation;
-    this._functionId = functionId;
-    this._foreign = foreign;
+    this.#bits = functionId << FUNCTION_SHIFT;
   }
 
   /** The name of the job function. */
@@ -46,9 +50,10 @@ export class Job<R> implements PromiseLike<R> {
     return this._engine.functions.nameOf(this._functionId);
   }
 
-  /** Whether the job is done or has failed, as far as this thread knows. */
+  /** Whether the job is done or has failed; of a job that another thread has spawned, as far as this thread knows. */
   get settled(): boolean {
-    return this._state !== PENDING;
+    if ((this.#bits & STATE) === PENDING) this._engine.look(this);
+    return (this.#bits & STATE) !== PENDING;
   }
 
   /**
@@ -108,6 +113,75 @@ export class Job<R> implements PromiseLike<R> {
    */
   wait(): R {
     return this._engine.wait(this);
+  }
+
+  /** @internal */
+  get _functionId(): number {
+    return this.#bits >>> FUNCTION_SHIFT;
+  }
+
+  /** @internal */
+  get _state(): number {
+    return this.#bits & STATE;
+  }
+
+  /** @internal The result or the error, once settled. */
+  get _outcome(): unknown {
+    return this.#value;
+  }
+
+  /** @internal @returns what waited for it */
+  _settle(state: number, outcome: unknown): Deferred<R> | undefined {
+    const waiting = this.#value as Deferred<R> | undefined;
+    this.#bits |= state;
+    this.#value = outcome;
+    return waiting;
+  }
+
+  /** @internal What waits for it, while it is pending. */
+  get _waiting(): unknown {
+    return this.#value;
+  }
+
+  /** @internal */
+  set _waiting(waiting: unknown) {
+    this.#value = waiting;
+  }
+
+  /** @internal */
+  get _observed(): boolean {
+    return (this.#bits & OBSERVED) !== 0;
+  }
+
+  /** @internal */
+  _observe(): void {
+    this.#bits |= OBSERVED;
+  }
+
+  /** @internal */
+  get _told(): boolean {
+    return (this.#bits & TOLD) !== 0;
+  }
+
+  /** @internal */
+  _tell(): void {
+    this.#bits |= TOLD;
+  }
+
+  /** @internal */
+  get _foreign(): boolean {
+    return (this.#bits & FOREIGN) !== 0;
+  }
+
+  /** @internal */
+  _makeForeign(): this {
+    this.#bits |= FOREIGN;
+    return this;
+  }
+
+  /** @internal */
+  _expectNotice(): void {
+    this._engine.expectNotice(this);
   }
 }
 

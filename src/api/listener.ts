@@ -6,7 +6,7 @@ import type { Context } from "../scheduler/context.js";
 import { drainFinished } from "../scheduler/finish.js";
 import { LISTENING, URGENT } from "../sync/event-count.js";
 import type { Group } from "./group.js";
-import { deferred, FAILED, type Job, PENDING } from "./job.js";
+import { type Deferred, DONE, deferred, FAILED, type Job } from "./job.js";
 import type { JobRunner } from "./job-runner.js";
 
 export class Listener {
@@ -28,18 +28,16 @@ export class Listener {
   }
 
   promiseOf<R>(job: Job<R>): Promise<R> {
-    if (job._deferred === undefined) {
-      job._deferred = deferred<R>();
-      if (job._state === PENDING) {
-        this.#promises++;
-        this.#listen();
-      } else if (job._state === FAILED) {
-        job._deferred.reject(job._outcome);
-      } else {
-        job._deferred.resolve(job._outcome as R);
-      }
+    if (job._state === FAILED) return Promise.reject(job._outcome);
+    if (job._state === DONE) return Promise.resolve(job._outcome as R);
+    let waiting = job._waiting as Deferred<R> | undefined;
+    if (waiting === undefined) {
+      waiting = deferred<R>();
+      job._waiting = waiting;
+      this.#promises++;
+      this.#listen();
     }
-    return job._deferred.promise;
+    return waiting.promise;
   }
 
   addGroup(group: Group): void {

@@ -32,12 +32,12 @@ export const SLOT_LOG = 5;
 export const SLOT_WORDS = 1 << SLOT_LOG;
 export const S_GENERATION = 0; // how many jobs with handles have had this slot
 export const S_FUNCTION = 1; // function id, number of arguments, flags
-export const S_UNMET = 2; // atomic: unmet prerequisites, plus UNSCHEDULED
-export const S_CONTINUATIONS = 3; // atomic: head of the list of edges to the jobs after this one
+export const S_UNMET = 2; // atomic: prerequisites, counted when the job is scheduled, less those that are met
+export const S_CONTINUATIONS = 3; // atomic: head of the list of edges to the jobs after this one, and AWAITED; or how it was closed
 export const S_OWNER = 4; // the thread that has the handle; for a job of a group, the group's address
 export const S_FAILURE = 5; // atomic: payload that tells why the job failed or must not run, or 0
 export const S_PINS = 6; // atomic: threads that look at this slot through a handle from elsewhere
-export const S_PREREQUISITES = 7; // atomic: head of the list of edges from the jobs before this one
+export const S_PREREQUISITES = 7; // head of the list of edges from the jobs before this one, and SEALED
 export const S_EDGE = 8; // the slot's own edge, for its first prerequisite (E_NEXT, E_SOURCE)
 export const S_TICKET = 8; // in the queue of threads: 1
 export const S_LINK = 8; // when done, in the owner's list of finished jobs; when free, in a free list
@@ -52,16 +52,25 @@ export const SPILLED = 15; // as a number of arguments: all of them are in one p
 export const F_GROUP = 1 << 24; // belongs to a group: no handle, no edges
 export const F_OBSERVER = 1 << 25; // runs nothing: takes over the outcome of its prerequisite
 
-/** S_UNMET: set until the job is scheduled. */
-export const UNSCHEDULED = 1 << 30;
-/** S_CONTINUATIONS: the job has finished; nothing can be linked after it any more. */
-export const CLOSED = -1;
+/** S_PREREQUISITES: the job is scheduled and can gain no more prerequisites. */
+export const SEALED = 1 << 30;
+/** S_PREREQUISITES: the job has a single prerequisite, which was scheduled after it: nobody but its finisher counts. */
+export const SINGLE = 1 << 29;
+
+/** S_CONTINUATIONS: the finisher is to push the job onto the owner's list of finished jobs, and to notify it. */
+export const AWAITED = 1 << 30;
+/** S_CONTINUATIONS, negative: the job has finished, and nothing can be linked after it any more. */
+export const CLOSED = -1; // its finisher touches it no more
+export const CLOSING = 1 << 31; // its finisher has still to pass on what follows; AWAITED may be added
 
 /**
- * An edge, 16 bytes. Its address is its number; the edge inside a slot has the number -slot,
- * its target is that slot, and it is the oldest of the slot's prerequisites.
+ * An edge, 16 bytes. Its number is its address divided by its size; the edge inside a slot has the
+ * slot's number and OWN_EDGE, its target is that slot, and it is the oldest of the slot's prerequisites.
  */
-export const EDGE_WORDS = 4;
+export const EDGE_LOG = 2;
+export const OWN_EDGE = 1 << 27; // above the number of every other edge
+export const EDGE_MASK = OWN_EDGE | (OWN_EDGE - 1);
+export const EDGE_WORDS = 1 << EDGE_LOG;
 export const E_NEXT = 0; // next edge in the source's list of continuations
 export const E_SOURCE = 1; // the prerequisite, or 0 once it is met
 export const E_TARGET = 2;

@@ -20,8 +20,14 @@ import { EventCount } from "../sync/event-count.js";
 export interface Runner {
   /** Runs the function of `slot` and leaves its result or its failure in the slot. */
   run(slot: number): void;
-  /** Takes over the outcome of `slot`, whose handle is on this thread; nobody else needs it any more. */
-  deliver(slot: number): void;
+  /**
+   * Takes over the outcome of `slot`, whose handle is on this thread.
+   *
+   * @param retired whether other threads can no longer come to look at the slot: see slots.ts
+   */
+  deliver(slot: number, retired?: boolean): void;
+  /** Takes over the outcomes of jobs that have finished without telling this thread. */
+  sweep(): void;
   /** Frees the arguments of `slot`, which will not run. */
   drop(slot: number): void;
   /** Gives the job `to` the outcome of the finished job `from`. */
@@ -51,8 +57,10 @@ export class Context {
   readonly fifo: boolean;
   /** Handles have crossed threads here, so that others may look at our slots: see graph.ts. */
   pinning = false;
-  /** Released slots that others were still looking at. */
-  readonly pinned: number[] = [];
+  /** Some link may have closed a cycle: see graph.ts. */
+  cyclesPossible = false;
+  /** Finished jobs that others were still looking at when their outcomes were to be taken over. */
+  readonly undelivered: number[] = [];
   /** Jobs of groups that this thread has finished and not yet counted: see group.ts. */
   countedGroup = 0;
   counted = 0;

@@ -1,27 +1,34 @@
 /** Executing a job, and what follows when it has finished. */
 import {
+  AWAITED,
   B_FINISHED,
   CANCELLING,
   CLOSED,
+  CLOSING,
   E_NEXT,
   E_SOURCE,
   E_TARGET,
+  EDGE_MASK,
   F_GROUP,
   F_OBSERVER,
   H_STATE,
+  OWN_EDGE,
   S_CONTINUATIONS,
+  S_EDGE,
   S_FAILURE,
   S_FUNCTION,
   S_LINK,
   S_OWNER,
+  S_PREREQUISITES,
   S_UNMET,
+  SINGLE,
   SLOT_LOG,
 } from "../memory/layout.js";
 import type { Context } from "./context.js";
 import { passOn, wordsOf } from "./graph.js";
 import { countGroupJob, flushGroup } from "./group.js";
 import { appendReady, endStretch, publishReady } from "./ready.js";
-import { releaseGroupSlot } from "./slots.js";
+import { releaseGroupSlot, unpinned } from "./slots.js";
 
 /**
  * Executes a ready job and finishes it.
@@ -44,8 +51,9 @@ export function execute(context: Context, slot: number): number {
     runner.run(slot);
     if (context.submitted > 0) endStretch(context);
   }
-  if (group === 0) return finish(context, slot);
-  countGroupJob(context, group, memory.i32[address + S_FAILURE]);
+  const failure = memory.i32[address + S_FAILURE];
+  if (group === 0) return failure === 0 ? finish(context, slot) : finishWhole(context, slot);
+  countGroupJob(context, group, failure);
   releaseGroupSlot(context, slot);
   return 0;
 }
@@ -56,24 +64,56 @@ export function executeAll(context: Context, slot: number): void {
   while (next !== 0) next = execute(context, next);
 }
 
+/** Finishes a job that has not failed. Most have no continuation, or one that waits for nothing else. */
 function finish(context: Context, slot: number): number {
+  const { i32 } = context.memory;
+  const word = (slot << SLOT_LOG) + S_CONTINUATIONS;
+  const own = i32[(slot << SLOT_LOG) + S_OWNER] === context.me;
+  // May be old: the compare-exchange finds that out.
+  const head = i32[word];
+  const target = head === 0 ? 0 : onlyTarget(context, head);
+  // Closes the list: a linker on any thread either is in it or finds it closed. Publishes the result to
+  // the owner, who may reuse the slot from now on.
+  if (target < 0 || Atomics.compareExchange(i32, word, head, CLOSED) !== head) {
+    return finishWhole(context, slot);
+  }
+  if (own) context.runner.deliver(slot);
+  if (target === 0 || !context.fifo) return target;
+  appendReady(context, target);
+  publishReady(context);
+  return 0;
+}
+
+/**
+ * The only job that follows, where that waits for nothing else (SINGLE, which was written before this
+ * job was published), so that nothing has to be counted; else -1.
+ */
+function onlyTarget(context: Context, head: number): number {
+  if ((head & ~EDGE_MASK) !== 0 || (head & OWN_EDGE) === 0) return -1;
+  const { memory } = context;
+  const target = head ^ OWN_EDGE;
+  const address = target << SLOT_LOG;
+  memory.reach(address);
+  if ((memory.i32[address + S_PREREQUISITES] & SINGLE) === 0) return -1;
+  return memory.i32[address + S_EDGE + E_NEXT] === 0 ? target : -1;
+}
+
+/** Finishes a job with all that may follow it. */
+function finishWhole(context: Context, slot: number): number {
   const { memory } = context;
   const address = slot << SLOT_LOG;
   let next = 0;
   let appended = false;
-  // Closes the list: a linker on any thread either is in it or finds it closed.
-  let edge = Atomics.exchange(memory.i32, address + S_CONTINUATIONS, CLOSED);
-  if (edge !== 0) edge = oldestFirst(context, edge);
+  // Closes the list against linkers. The owner leaves the slot alone until we are done with it.
+  const before = Atomics.exchange(memory.i32, address + S_CONTINUATIONS, CLOSING);
+  let edge = oldestFirst(context, before & EDGE_MASK);
   while (edge !== 0) {
     const words = wordsOf(edge);
-    const target = edge < 0 ? -edge : memory.i32[words + E_TARGET];
+    const target = edge & OWN_EDGE ? edge ^ OWN_EDGE : memory.i32[words + E_TARGET];
     const following = memory.i32[words + E_NEXT];
     memory.reach(target << SLOT_LOG);
     passOn(context, slot, target);
-    memory.i32[words + E_SOURCE] = 0;
-    // Settles which thread makes the target ready: the one that meets its last prerequisite. Also
-    // publishes what this job has written to the target's threads; after it the edge is not ours.
-    if (Atomics.sub(memory.i32, (target << SLOT_LOG) + S_UNMET, 1) === 1) {
+    if (meets(context, target, words)) {
       if (next === 0 && !context.fifo) {
         next = target;
       } else {
@@ -84,8 +124,22 @@ function finish(context: Context, slot: number): number {
     edge = following;
   }
   if (appended) publishReady(context);
-  tellOwner(context, slot);
+  const tell = (before & AWAITED) !== 0 || memory.i32[address + S_FAILURE] !== 0;
+  if (tell || memory.i32[address + S_OWNER] === context.me) tellOwner(context, slot);
+  // Gives the slot to the owner, who looks at this word when it wants to know; or who has asked meanwhile to be told.
+  else if (Atomics.exchange(memory.i32, address + S_CONTINUATIONS, CLOSED) & AWAITED) tellOwner(context, slot);
   return next;
+}
+
+/** Meets an edge. @returns whether the target is ready now; after that the edge is not ours */
+function meets(context: Context, target: number, words: number): boolean {
+  const { i32 } = context.memory;
+  const address = target << SLOT_LOG;
+  if (i32[address + S_PREREQUISITES] & SINGLE) return true;
+  i32[words + E_SOURCE] = 0;
+  // Settles which thread makes the target ready: the one that meets its last prerequisite. Also
+  // publishes what this job has written to the target's threads.
+  return Atomics.sub(i32, address + S_UNMET, 1) === 1;
 }
 
 /** Reverses a closed list of continuations, so that they become ready in the order in which they were linked. */
@@ -125,9 +179,16 @@ function tellOwner(context: Context, slot: number): void {
   events.notify(owner, failed);
 }
 
-/** Takes over the outcomes of this thread's jobs that others have finished. */
+/** Takes over the outcomes of this thread's jobs that others have finished and told it of. */
 export function drainFinished(context: Context): void {
-  const { memory, runner } = context;
+  const { memory, runner, undelivered } = context;
+  for (let k = undelivered.length - 1; k >= 0; k--) {
+    if (!unpinned(context, undelivered[k])) continue;
+    const slot = undelivered[k];
+    undelivered[k] = undelivered[undelivered.length - 1];
+    undelivered.pop();
+    runner.deliver(slot, true);
+  }
   const list = context.block + B_FINISHED;
   // Usually empty, and a load is cheaper than an exchange. What is pushed after it comes with a notify.
   if (Atomics.load(memory.i32, list) === 0) return;

@@ -6,24 +6,31 @@
  * schedules whatever the job depends on, and finds cycles before anything has run.
  *
  * Invariants
- *  1. S_UNMET of a job counts its edges that are not yet met; UNSCHEDULED is added until it is
- *     scheduled. Whoever brings S_UNMET to exactly 0 (and only that thread) makes the job ready.
- *  2. A prerequisite's list of continuations is closed by the exchange in finish.ts: an edge is either
- *     in the list by then, and met by the finisher, or its linker finds CLOSED and meets it itself.
- *  3. An edge's source is set to 0 before the edge is met. An edge belongs to its target and is
- *     freed with it; edges are only added while the target is unscheduled.
- *  4. Slots are released by the thread that has the handle. Where handles have crossed threads
- *     (`pinning`), whoever looks at a slot from elsewhere pins it first, then checks that it still
- *     is what it was (its generation, or an edge that still names it); the owner changes that first
- *     and then looks for pins.
+ *  1. A job is scheduled by sealing its list of prerequisites, which happens once; edges are only
+ *     added to an unsealed list, and belong to their target: they are freed with it.
+ *  2. S_UNMET falls by one for each prerequisite that is met, and rises by their number when the job
+ *     has been sealed. Whoever brings it to exactly 0 after that (and only that thread) makes the job ready.
+ *     A job marked SINGLE is made ready by the finisher of its one prerequisite, and counts nothing.
+ *  3. A prerequisite's list of continuations is closed by its finisher (finish.ts): an edge is either
+ *     in the list by then, and met by the finisher, or its linker finds it closed and meets it itself.
+ *  4. An edge's source is set to 0 before the edge is met, unless the target is SINGLE, which nobody
+ *     searches any more.
+ *  5. Slots are released by the thread that has the handle. Until handles have crossed threads
+ *     (`pinning`), only that thread looks at the slots of its unscheduled jobs, with plain reads and writes;
+ *     what it wrote is published with the job, by the deque or by S_UNMET. After that, whoever looks at
+ *     a slot from elsewhere pins it first, then checks that it still is what it was (its generation, or
+ *     an edge that still names it); the owner changes that first and then looks for pins.
  */
 import {
-  CLOSED,
+  AWAITED,
   E_NEXT,
   E_OLDER,
   E_SOURCE,
   E_TARGET,
+  EDGE_LOG,
+  EDGE_MASK,
   F_OBSERVER,
+  OWN_EDGE,
   S_CONTINUATIONS,
   S_EDGE,
   S_FAILURE,
@@ -32,11 +39,13 @@ import {
   S_PINS,
   S_PREREQUISITES,
   S_UNMET,
+  SEALED,
+  SINGLE,
   SLOT_LOG,
-  UNSCHEDULED,
 } from "../memory/layout.js";
 import type { Context } from "./context.js";
 import { appendReady, publishReady } from "./ready.js";
+import { topologicalOrder } from "./topology.js";
 
 /** The outcome of `link`. */
 export const LINKED = 0;
@@ -65,79 +74,106 @@ export function unpin(context: Context, slot: number): void {
 
 /** Whether a job is still unscheduled. The slot is this thread's own or pinned. */
 export function isUnscheduled(context: Context, slot: number): boolean {
-  // Races with a `schedule` on another thread; the caller's next step settles it.
-  return (Atomics.load(context.memory.i32, (slot << SLOT_LOG) + S_UNMET) & UNSCHEDULED) !== 0;
+  const word = (slot << SLOT_LOG) + S_PREREQUISITES;
+  const { i32 } = context.memory;
+  // With `pinning`, races with a `schedule` on another thread; the caller's next step settles it.
+  return ((context.pinning ? Atomics.load(i32, word) : i32[word]) & SEALED) === 0;
 }
 
 /** Makes `next` run after `first`. Both slots are this thread's own or pinned. */
 export function link(context: Context, first: number, next: number): number {
-  const { memory } = context;
-  const to = next << SLOT_LOG;
-  for (;;) {
-    // Counts the edge unless the job is scheduled meanwhile, here or elsewhere: one of the two comes first.
-    const unmet = Atomics.load(memory.i32, to + S_UNMET);
-    if (!(unmet & UNSCHEDULED)) return TOO_LATE;
-    if (Atomics.compareExchange(memory.i32, to + S_UNMET, unmet, unmet + 1) === unmet) break;
+  if (!isUnscheduled(context, next)) return TOO_LATE;
+  const own = context.pinning ? 0 : ownEdge(context, first, next);
+  if (own !== 0) return LINKED;
+  const address = context.edges.take();
+  if (address === 0) return NO_ROOM;
+  const { i32 } = context.memory;
+  i32[address + E_SOURCE] = first;
+  i32[address + E_TARGET] = next;
+  if (!addPrerequisite(context, next, address)) {
+    context.edges.give(address);
+    return TOO_LATE;
   }
-  const edge = addPrerequisite(context, first, next);
-  if (edge === 0) {
-    meet(context, next);
-    return NO_ROOM;
-  }
-  addContinuation(context, first, next, edge);
-  if (context.pinning && !(Atomics.load(memory.i32, to + S_UNMET) & UNSCHEDULED)) {
-    // Another thread scheduled `next` while we linked, and may not have seen the new edge: it
-    // cleared UNSCHEDULED and then read the edge, we wrote the edge and then read UNSCHEDULED.
-    schedule(context, first);
-  }
+  addContinuation(context, first, next, address >>> EDGE_LOG, address);
   return LINKED;
 }
 
-/** Puts an edge into the list of `next`'s prerequisites. @returns its number, or 0 */
-function addPrerequisite(context: Context, first: number, next: number): number {
-  const { memory } = context;
+/** Links with the edge inside `next`'s slot, if it is free. @returns the edge, or 0 */
+function ownEdge(context: Context, first: number, next: number): number {
+  const { i32 } = context.memory;
+  const to = next << SLOT_LOG;
+  noteCycle(context, first, next);
+  if (i32[to + S_PREREQUISITES] !== 0) return 0;
+  const edge = OWN_EDGE | next;
+  i32[to + S_PREREQUISITES] = edge;
+  i32[to + S_EDGE + E_SOURCE] = first;
+  addContinuation(context, first, next, edge, to + S_EDGE);
+  return edge;
+}
+
+/**
+ * Notes when a link may close a cycle, so that `schedule` searches for one. It can only if something
+ * already follows `next` and something already precedes `first`, which is not so while a graph is
+ * built from its beginning or from its end.
+ */
+function noteCycle(context: Context, first: number, next: number): void {
+  const { i32 } = context.memory;
+  const follows = (i32[(next << SLOT_LOG) + S_CONTINUATIONS] & EDGE_MASK) !== 0;
+  const before = i32[(first << SLOT_LOG) + S_PREREQUISITES];
+  const precedes = (before & SEALED) === 0 && (before & EDGE_MASK) !== 0;
+  if ((follows && precedes) || first === next) context.cyclesPossible = true;
+}
+
+/** Puts an edge into the list of `next`'s prerequisites. @returns false if that is sealed */
+function addPrerequisite(context: Context, next: number, address: number): boolean {
+  const { i32 } = context.memory;
   const list = (next << SLOT_LOG) + S_PREREQUISITES;
-  // The slot's own edge goes to the first linker; others may link to this job at the same time.
-  if (Atomics.compareExchange(memory.i32, list, 0, -next) === 0) {
-    // Seen by a `schedule` on another thread, or that one is seen by us: see `link`.
-    Atomics.store(memory.i32, (next << SLOT_LOG) + S_EDGE + E_SOURCE, first);
-    return -next;
+  if (!context.pinning) {
+    i32[address + E_OLDER] = i32[list];
+    i32[list] = address >>> EDGE_LOG;
+    return true;
   }
-  const edge = context.edges.take();
-  if (edge === 0) return 0;
-  const i32 = memory.i32;
-  i32[edge + E_SOURCE] = first;
-  i32[edge + E_TARGET] = next;
   for (;;) {
-    // Publishes the edge; races with other linkers of this job.
+    // Publishes the edge; races with other linkers of this job, and with who seals the list.
     const older = Atomics.load(i32, list);
-    i32[edge + E_OLDER] = older;
-    if (Atomics.compareExchange(i32, list, older, edge) === older) return edge;
+    if (older & SEALED) return false;
+    i32[address + E_OLDER] = older;
+    if (Atomics.compareExchange(i32, list, older, address >>> EDGE_LOG) === older) return true;
   }
 }
 
 /** Puts an edge into the list of `first`'s continuations, or meets it if `first` has finished. */
-function addContinuation(context: Context, first: number, next: number, edge: number): void {
-  const { memory } = context;
+function addContinuation(context: Context, first: number, next: number, edge: number, words: number): void {
+  const { i32 } = context.memory;
   const list = (first << SLOT_LOG) + S_CONTINUATIONS;
-  const words = wordsOf(edge);
+  if (!context.pinning && (i32[(first << SLOT_LOG) + S_PREREQUISITES] & SEALED) === 0) {
+    // Nobody else knows of `first` yet (invariant 5).
+    i32[words + E_NEXT] = i32[list];
+    i32[list] = edge;
+    return;
+  }
   for (;;) {
-    // Races with other linkers and with the finisher, who closes the list (invariant 2).
-    const head = Atomics.load(memory.i32, list);
-    if (head === CLOSED) {
+    // Races with other linkers and with the finisher, who closes the list (invariant 3).
+    const head = Atomics.load(i32, list);
+    if (head < 0) {
       passOn(context, first, next);
-      memory.i32[words + E_SOURCE] = 0;
+      i32[words + E_SOURCE] = 0;
       meet(context, next);
       return;
     }
-    memory.i32[words + E_NEXT] = head;
-    if (Atomics.compareExchange(memory.i32, list, head, edge) === head) return;
+    i32[words + E_NEXT] = head & EDGE_MASK;
+    if (Atomics.compareExchange(i32, list, head, edge | (head & AWAITED)) === head) return;
   }
 }
 
 /** Where the words of an edge are. */
 export function wordsOf(edge: number): number {
-  return edge < 0 ? (-edge << SLOT_LOG) + S_EDGE : edge;
+  return edge & OWN_EDGE ? ((edge ^ OWN_EDGE) << SLOT_LOG) + S_EDGE : edge << EDGE_LOG;
+}
+
+/** The next older edge in a list of prerequisites, or 0; `words` is where the edge is. */
+export function olderThan(i32: Int32Array, edge: number, words: number): number {
+  return edge & OWN_EDGE ? 0 : i32[words + E_OLDER];
 }
 
 /** Gives the job `next` what it must know of its finished prerequisite. */
@@ -155,11 +191,7 @@ function meet(context: Context, slot: number): void {
   publishReady(context);
 }
 
-/** Marks of the depth-first search, one for each slot, and its stacks; kept for the next search. */
-let marks = new Int32Array(0);
-let epoch = 0;
 const stack: number[] = [];
-const order: number[] = [];
 
 /**
  * Schedules a job and every unscheduled job that it depends on, in the order in which they were
@@ -168,111 +200,101 @@ const order: number[] = [];
  * @returns the slots on a cycle, if there is one (then nothing was scheduled)
  */
 export function schedule(context: Context, slot: number): number[] | undefined {
+  if (!isUnscheduled(context, slot)) return undefined;
+  if (context.pinning || context.cyclesPossible) return scheduleSearched(context, slot);
   const { memory } = context;
-  const address = slot << SLOT_LOG;
-  if (memory.i32[address + S_PREREQUISITES] === 0) {
-    if (release(context, slot)) publishReady(context);
-    return undefined;
-  }
-  // Scheduled before: then so is everything that it depends on.
-  if (!(Atomics.load(memory.i32, address + S_UNMET) & UNSCHEDULED)) return undefined;
-  const cycle = sort(context, slot);
-  if (cycle === undefined) {
-    let appended = 0;
-    for (const each of order) {
-      if (release(context, each) && ++appended % PUBLISH_EVERY === 0) publishReady(context);
-    }
-    if (appended % PUBLISH_EVERY !== 0) publishReady(context);
-  }
-  if (context.pinning) for (const each of pins) unpin(context, each);
-  pins.length = 0;
-  order.length = 0;
-  stack.length = 0;
-  return cycle;
-}
-
-/** Clears UNSCHEDULED. @returns whether the job was ready at once and was appended */
-function release(context: Context, slot: number): boolean {
-  // Settles which of several threads schedules the job, and whether it or the finisher of the
-  // last prerequisite makes it ready.
-  const before = Atomics.and(context.memory.i32, (slot << SLOT_LOG) + S_UNMET, ~UNSCHEDULED);
-  if (before !== UNSCHEDULED) return false;
-  appendReady(context, slot);
-  return true;
-}
-
-/** Slots pinned by the present search. */
-const pins: number[] = [];
-
-/** Depth-first search for what is unscheduled: fills `order`, prerequisites first. @returns a cycle's slots */
-function sort(context: Context, root: number): number[] | undefined {
-  const { memory } = context;
-  epoch += 2;
-  if (epoch > 0x7ffffff0) {
-    marks.fill(0);
-    epoch = 2;
-  }
-  const onPath = epoch;
-  const sorted = epoch + 1;
-  stack.push(root);
+  let appended = 0;
+  stack.push(slot);
   while (stack.length > 0) {
-    const slot = stack[stack.length - 1];
-    if (slot >= marks.length) marks = enlarged(marks, memory.i32.length >>> SLOT_LOG);
-    if (marks[slot] === onPath || marks[slot] === sorted) {
-      if (marks[slot] === onPath) order.push(slot);
-      marks[slot] = sorted;
-      stack.pop();
-      continue;
-    }
-    marks[slot] = onPath;
-    // Newest first, so that the oldest is on top of the stack and is scheduled first.
-    let edge = memory.i32[(slot << SLOT_LOG) + S_PREREQUISITES];
-    while (edge !== 0) {
-      memory.reach(wordsOf(edge));
-      const source = unscheduledSource(context, edge);
-      if (source !== 0) {
-        if (source < marks.length && marks[source] === onPath) return cycleFrom(source, onPath);
-        if (source >= marks.length || marks[source] !== sorted) stack.push(source);
-      }
-      edge = edge < 0 ? 0 : memory.i32[edge + E_OLDER];
-    }
+    const job = stack.pop() as number;
+    const before = memory.i32[(job << SLOT_LOG) + S_PREREQUISITES];
+    if (before & SEALED) continue;
+    memory.i32[(job << SLOT_LOG) + S_PREREQUISITES] = before | SEALED;
+    if (!descend(context, job, before)) continue;
+    appendReady(context, job);
+    if (++appended % PUBLISH_EVERY === 0) publishReady(context);
   }
+  if (appended % PUBLISH_EVERY !== 0) publishReady(context);
   return undefined;
 }
 
-/** The edge's prerequisite if that is unscheduled (and, where handles cross threads, now pinned), else 0. */
-function unscheduledSource(context: Context, edge: number): number {
+/** Counts the prerequisites of a job that was just sealed, and puts the unscheduled ones on the stack. @returns whether it is ready */
+function descend(context: Context, job: number, newest: number): boolean {
+  if (newest === 0) return true;
   const { memory } = context;
-  const word = wordsOf(edge) + E_SOURCE;
-  // Pairs with the store in addPrerequisite.
-  const source = context.pinning ? Atomics.load(memory.i32, word) : memory.i32[word];
+  let count = 0;
+  // Newest first, so that the oldest is on top of the stack and is scheduled first.
+  for (let edge = newest; edge !== 0; count++) {
+    const words = wordsOf(edge);
+    memory.reach(words);
+    const source = memory.i32[words + E_SOURCE];
+    if (source !== 0 && (memory.i32[(source << SLOT_LOG) + S_PREREQUISITES] & SEALED) === 0) {
+      stack.push(source);
+      if (edge === newest && edge & OWN_EDGE) {
+        // The only one, and nobody can finish it before it is published: its finisher will see this.
+        memory.i32[(job << SLOT_LOG) + S_PREREQUISITES] = newest | SEALED | SINGLE;
+        return false;
+      }
+    }
+    edge = olderThan(memory.i32, edge, words);
+  }
+  return countAll(context, job, count);
+}
+
+/** Adds the number of prerequisites of a sealed job. @returns whether they are all met */
+function countAll(context: Context, job: number, count: number): boolean {
+  // Settles whether this thread makes the job ready or the finisher of its last prerequisite.
+  return Atomics.add(context.memory.i32, (job << SLOT_LOG) + S_UNMET, count) === -count;
+}
+
+/** As `schedule`, where there may be a cycle or other threads may link and schedule the same jobs. */
+function scheduleSearched(context: Context, slot: number): number[] | undefined {
+  const late: number[] = [];
+  const cycle = topologicalOrder(context, slot, (order) => {
+    let appended = 0;
+    for (const each of order) {
+      if (seal(context, each, late) && ++appended % PUBLISH_EVERY === 0) publishReady(context);
+    }
+    if (appended % PUBLISH_EVERY !== 0) publishReady(context);
+  });
+  // Linked by other threads after the search and before the sealing.
+  for (const each of late) schedule(context, each);
+  for (const each of late) unpin(context, each);
+  return cycle;
+}
+
+/** Seals a job. @returns whether it was ready at once and was appended */
+function seal(context: Context, job: number, late: number[]): boolean {
+  const { memory } = context;
+  // Settles which of several threads schedules the job; no edge is added after it.
+  const before = Atomics.or(memory.i32, (job << SLOT_LOG) + S_PREREQUISITES, SEALED);
+  if (before & SEALED) return false;
+  let count = 0;
+  for (let edge = before; edge !== 0; count++) {
+    const words = wordsOf(edge);
+    memory.reach(words);
+    if (context.pinning) {
+      const source = pinnedSource(context, words);
+      if (source !== 0 && isUnscheduled(context, source)) late.push(source);
+      else if (source !== 0) unpin(context, source);
+    }
+    edge = olderThan(memory.i32, edge, words);
+  }
+  if (count > 0 && !countAll(context, job, count)) return false;
+  appendReady(context, job);
+  return true;
+}
+
+/** The prerequisite of an edge, pinned; or 0 when it is met. */
+export function pinnedSource(context: Context, words: number): number {
+  const { memory } = context;
+  // Pairs with the compare-exchange that published the edge.
+  const source = Atomics.load(memory.i32, words + E_SOURCE);
   if (source === 0) return 0;
   memory.reach(source << SLOT_LOG);
-  if (context.pinning) {
-    // Pin, then see that the edge is still unmet: the source is set to 0 before the slot is released.
-    Atomics.add(memory.i32, (source << SLOT_LOG) + S_PINS, 1);
-    if (Atomics.load(memory.i32, word) !== source) {
-      unpin(context, source);
-      return 0;
-    }
-    pins.push(source);
-  }
-  // May be scheduled by another thread after this; `release` settles it.
-  return Atomics.load(memory.i32, (source << SLOT_LOG) + S_UNMET) & UNSCHEDULED ? source : 0;
-}
-
-/** The jobs on the path of the search from `start` on: each stands last on the stack where it was visited. */
-function cycleFrom(start: number, onPath: number): number[] {
-  const path = new Set<number>();
-  for (let k = stack.length - 1; k >= 0; k--) {
-    if (marks[stack[k]] === onPath) path.add(stack[k]);
-    if (stack[k] === start && marks[start] === onPath) break;
-  }
-  return [...path].reverse();
-}
-
-function enlarged(array: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(length);
-  larger.set(array);
-  return larger;
+  // Pin, then see that the edge is still unmet: the source is set to 0 before the slot is released.
+  Atomics.add(memory.i32, (source << SLOT_LOG) + S_PINS, 1);
+  if (Atomics.load(memory.i32, words + E_SOURCE) === source) return source;
+  unpin(context, source);
+  return 0;
 }

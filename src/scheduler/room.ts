@@ -4,7 +4,6 @@ import { BUSY, type Context } from "./context.js";
 import { drainFinished, executeAll } from "./finish.js";
 import { flushGroup } from "./group.js";
 import { endStretch, findReady, nothingReady } from "./ready.js";
-import { releasePinned } from "./slots.js";
 import { MAX_DEPTH } from "./wait.js";
 
 /** How long to leave the machine to the others before looking again, in milliseconds. */
@@ -16,7 +15,7 @@ const nobody = new Int32Array(new SharedArrayBuffer(4));
 /** Frees what this thread itself holds on to: finished jobs whose outcomes it has not taken over. */
 export function reclaim(context: Context): void {
   drainFinished(context);
-  if (context.pinned.length > 0) releasePinned(context);
+  context.runner.sweep();
 }
 
 /**
@@ -39,7 +38,7 @@ export function makeRoom(context: Context): boolean {
       } finally {
         context.depth--;
       }
-      reclaim(context);
+      drainFinished(context);
       return true;
     }
   }

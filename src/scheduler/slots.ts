@@ -1,9 +1,10 @@
 /** Taking and releasing job slots. */
 import {
   E_OLDER,
-  E_SOURCE,
+  EDGE_LOG,
+  EDGE_MASK,
+  OWN_EDGE,
   S_CONTINUATIONS,
-  S_EDGE,
   S_FAILURE,
   S_FUNCTION,
   S_GENERATION,
@@ -12,25 +13,29 @@ import {
   S_PREREQUISITES,
   S_UNMET,
   SLOT_LOG,
-  UNSCHEDULED,
 } from "../memory/layout.js";
 import type { Context } from "./context.js";
 
 /** The last generation; a slot that reaches it is retired, so that no old handle can match again. */
 const LAST_GENERATION = 0x7fffffff;
 
-/** Takes a slot for a job with a handle on this thread. @returns 0 when the arena is full */
-export function takeSlot(context: Context, header: number): number {
+/**
+ * Takes a slot for a job with a handle on this thread.
+ *
+ * @param prerequisites 0, or SEALED for a job that is scheduled at once
+ * @param continuations 0, or AWAITED for a job whose owner is to be told when it has finished
+ * @returns 0 when the arena is full
+ */
+export function takeSlot(context: Context, header: number, prerequisites: number, continuations: number): number {
   const address = context.slots.take();
   if (address === 0) return 0;
-  const i32 = context.memory.i32;
+  const { i32 } = context.memory;
   i32[address + S_FUNCTION] = header;
-  i32[address + S_UNMET] = UNSCHEDULED;
-  i32[address + S_CONTINUATIONS] = 0;
+  i32[address + S_UNMET] = 0;
+  i32[address + S_CONTINUATIONS] = continuations;
   i32[address + S_OWNER] = context.me;
   i32[address + S_FAILURE] = 0;
-  i32[address + S_PREREQUISITES] = 0;
-  i32[address + S_EDGE + E_SOURCE] = 0;
+  i32[address + S_PREREQUISITES] = prerequisites;
   return address >>> SLOT_LOG;
 }
 
@@ -38,9 +43,8 @@ export function takeSlot(context: Context, header: number): number {
 export function takeGroupSlot(context: Context, header: number, group: number): number {
   const address = context.slots.take();
   if (address === 0) return 0;
-  const i32 = context.memory.i32;
+  const { i32 } = context.memory;
   i32[address + S_FUNCTION] = header;
-  i32[address + S_UNMET] = 0;
   i32[address + S_OWNER] = group;
   i32[address + S_FAILURE] = 0;
   return address >>> SLOT_LOG;
@@ -51,47 +55,39 @@ export function releaseGroupSlot(context: Context, slot: number): void {
   context.slots.give(slot << SLOT_LOG);
 }
 
-/** Gives back the slot of a finished job whose outcome its owner (this thread) has taken over. */
-export function releaseSlot(context: Context, slot: number): void {
-  const i32 = context.memory.i32;
+/**
+ * Makes all handles of a job on other threads stale.
+ *
+ * @returns false if another thread is looking at the slot through one of them just now
+ */
+export function retire(context: Context, slot: number): boolean {
+  const { i32 } = context.memory;
   const address = slot << SLOT_LOG;
-  const generation = i32[address + S_GENERATION] + 1;
-  if (context.pinning) {
-    // Makes handles on other threads stale; one that was checked before this has a pin, seen below.
-    Atomics.store(i32, address + S_GENERATION, generation);
-    // A read-modify-write, so that a later pin synchronises with it and sees all that was done to the job.
-    if (Atomics.add(i32, address + S_PINS, 0) !== 0) {
-      context.pinned.push(slot);
-      return;
-    }
-  } else {
-    i32[address + S_GENERATION] = generation;
+  if (!context.pinning) {
+    i32[address + S_GENERATION]++;
+    return true;
   }
-  recycle(context, slot);
+  // Whoever pins the slot after this finds its handle stale; who pinned it before is seen by `unpinned`.
+  Atomics.add(i32, address + S_GENERATION, 1);
+  return unpinned(context, slot);
 }
 
-/** Tries again with the slots that others were looking at when they were released. */
-export function releasePinned(context: Context): void {
-  const { memory, pinned } = context;
-  for (let k = pinned.length - 1; k >= 0; k--) {
-    // As in releaseSlot. Later pinners see the new generation and leave at once.
-    if (Atomics.add(memory.i32, (pinned[k] << SLOT_LOG) + S_PINS, 0) !== 0) continue;
-    recycle(context, pinned[k]);
-    pinned[k] = pinned[pinned.length - 1];
-    pinned.pop();
-  }
+/** Whether no other thread looks at a retired slot. */
+export function unpinned(context: Context, slot: number): boolean {
+  // A read-modify-write, so that a later pin synchronises with it and sees all that was done to the job.
+  return Atomics.add(context.memory.i32, (slot << SLOT_LOG) + S_PINS, 0) === 0;
 }
 
-function recycle(context: Context, slot: number): void {
+/** Gives back a retired slot. */
+export function releaseSlot(context: Context, slot: number): void {
   const { memory } = context;
   const address = slot << SLOT_LOG;
-  let edge = memory.i32[address + S_PREREQUISITES];
-  while (edge > 0) {
-    memory.reach(edge);
-    const older = memory.i32[edge + E_OLDER];
-    context.edges.give(edge);
-    edge = older;
+  let edge = memory.i32[address + S_PREREQUISITES] & EDGE_MASK;
+  while (edge !== 0 && (edge & OWN_EDGE) === 0) {
+    const words = edge << EDGE_LOG;
+    memory.reach(words);
+    edge = memory.i32[words + E_OLDER];
+    context.edges.give(words);
   }
-  memory.i32[address + S_UNMET] = 0;
   if (memory.i32[address + S_GENERATION] !== LAST_GENERATION) context.slots.give(address);
 }

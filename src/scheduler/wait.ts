@@ -1,16 +1,17 @@
 /** Waiting synchronously: the waiting thread executes other jobs meanwhile. */
-import { B_FINISHED } from "../memory/layout.js";
 import { LISTENING, WAITING } from "../sync/event-count.js";
 import { BUSY, type Context, IDLE, MAIN } from "./context.js";
 import { drainFinished, execute } from "./finish.js";
 import { flushGroup } from "./group.js";
 import { appendReady, endStretch, findReady, nothingReady, publishReady, submitAll } from "./ready.js";
 import { relax } from "./relax.js";
-import { releasePinned } from "./slots.js";
 
 /** What can be waited for. */
 export interface Settleable {
+  /** Looks whether it has settled by now. */
   readonly settled: boolean;
+  /** From now on this thread is notified when it settles. */
+  _expectNotice(): void;
 }
 
 /** How deep jobs may wait inside jobs that wait: every level takes some of the thread's stack. */
@@ -25,11 +26,9 @@ const SPINS = 300;
  * @throws RangeError when jobs wait inside jobs too deeply
  */
 export function waitFor(context: Context, target: Settleable): void {
-  flushGroup(context);
-  submitAll(context);
+  if (context.counted > 0) flushGroup(context);
+  if (context.unpublished.length > 0) submitAll(context);
   endStretch(context);
-  drainFinished(context);
-  if (target.settled) return;
   if (context.depth >= MAX_DEPTH) {
     throw new RangeError(
       `jobs wait inside jobs ${MAX_DEPTH} deep; link them with then/after instead of waiting, or wait less deeply`,
@@ -46,32 +45,29 @@ export function waitFor(context: Context, target: Settleable): void {
 }
 
 function helpUntil(context: Context, target: Settleable): void {
-  while (!target.settled) {
+  for (;;) {
     let job = findReady(context);
     while (job !== 0) {
       job = execute(context, job);
-      drainFinished(context);
-      if (job !== 0 && target.settled) {
+      if (!target.settled) continue;
+      if (job !== 0) {
         // Handed off to us, but we are done here: leave it to whoever is next.
         appendReady(context, job);
         publishReady(context);
-        return;
       }
-      if (target.settled) return;
+      return;
     }
+    if (target.settled) return;
     flushGroup(context);
     if (!spin(context, target)) sleep(context, target);
-    drainFinished(context);
+    if (target.settled) return;
   }
 }
 
 /** Looks around for a short time. @returns whether there is something to do */
 function spin(context: Context, target: Settleable): boolean {
-  const { memory, block } = context;
   for (let k = 0; k < SPINS; k++) {
-    // Pairs with the push in finish.ts.
-    if (Atomics.load(memory.i32, block + B_FINISHED) !== 0 || target.settled) return true;
-    if (mayTake(context) && !nothingReady(context)) return true;
+    if (target.settled || (mayTake(context) && !nothingReady(context))) return true;
     relax();
   }
   return false;
@@ -80,10 +76,11 @@ function spin(context: Context, target: Settleable): boolean {
 function sleep(context: Context, target: Settleable): void {
   const { events, me } = context;
   const state = mayTake(context) ? WAITING : LISTENING;
+  target._expectNotice();
   events.prepare(me, state);
   // The last look, after the announcement: no wake is lost.
   drainFinished(context);
-  if (target.settled || (mayTake(context) && !nothingReady(context))) {
+  if (target.settled || context.undelivered.length > 0 || (mayTake(context) && !nothingReady(context))) {
     events.cancel(me, state);
   } else {
     context.setActivity(IDLE);
@@ -95,7 +92,6 @@ function sleep(context: Context, target: Settleable): void {
   // The wake may have been for work, and we may be done waiting: pass it on. If not, we take one job
   // next, and there may be more.
   if (!nothingReady(context)) events.notifyOne();
-  if (context.pinned.length > 0) releasePinned(context);
 }
 
 /** threads: 1 – only the worker executes, so that the order is kept. */

@@ -5,7 +5,6 @@ import { drainFinished, execute } from "./finish.js";
 import { flushGroup } from "./group.js";
 import { appendReady, endStretch, findReady, nothingReady, publishReady, submitAll } from "./ready.js";
 import { relax } from "./relax.js";
-import { releasePinned } from "./slots.js";
 
 /** How long jobs may run before the event loop gets its turn, in milliseconds. */
 const SLICE = 10;
@@ -35,7 +34,6 @@ export async function workerLoop(context: Context, surroundings: Surroundings): 
     if (job !== 0) continue;
     await surroundings.turn();
     drainFinished(context);
-    if (context.pinned.length > 0) releasePinned(context);
     if (!outOfWork || !nothingReady(context)) continue;
     if (await sleep(context, surroundings)) return;
     job = firstFound(context);
@@ -95,9 +93,11 @@ function firstFound(context: Context): number {
 async function sleep(context: Context, surroundings: Surroundings): Promise<boolean> {
   const { events, me } = context;
   events.prepare(me);
+  // Nobody tells us when jobs have finished that we do not wait for.
+  context.runner.sweep();
   // The last look, after the announcement: no wake is lost.
   drainFinished(context);
-  if (!nothingReady(context)) {
+  if (!nothingReady(context) || context.undelivered.length > 0) {
     events.cancel(me);
     return false;
   }
