@@ -1,19 +1,34 @@
 /**
  * Completion for an event loop: while promises are open, the thread listens on its word of the event
  * count with `Atomics.waitAsync`; one wake drains all that has finished.
+ *
+ * To be woken costs tens of microseconds, and a short job on a worker that is awake is done in one or
+ * two. So when something was awaited, a microtask first looks for the outcome for a few microseconds:
+ * as long as this is worth while, which it learns from how often it was.
  */
+import { B_FINISHED } from "../memory/layout.js";
 import type { Context } from "../scheduler/context.js";
 import { drainFinished } from "../scheduler/finish.js";
+import { relax } from "../scheduler/relax.js";
 import { LISTENING, URGENT } from "../sync/event-count.js";
 import type { Group } from "./group.js";
 import { type Deferred, DONE, deferred, FAILED, type Job } from "./job.js";
 import type { JobRunner } from "./job-runner.js";
+
+/** Looks this often before listening: some 20 microseconds. */
+const SPINS = 2000;
+/** After so many vain looks it listens at once, this many times. */
+const PATIENCE = 4;
+const REST = 32;
 
 export class Listener {
   readonly #context: Context;
   readonly #runner: JobRunner;
   readonly #groups = new Set<Group>();
   #promises = 0;
+  /** How many vain looks are left; below 0, how often yet not to look. */
+  #patience = PATIENCE;
+  #lookQueued = false;
   #listening = false;
   #expecting = false;
   #stopped = false;
@@ -35,14 +50,14 @@ export class Listener {
       waiting = deferred<R>();
       job._waiting = waiting;
       this.#promises++;
-      this.#listen();
+      this.#awaitSoon();
     }
     return waiting.promise;
   }
 
   addGroup(group: Group): void {
     this.#groups.add(group);
-    if (!this.settle()) this.#listen();
+    if (!this.settle()) this.#awaitSoon();
   }
 
   /** Called when jobs with handles were scheduled: their failures must not stay unseen. */
@@ -73,6 +88,40 @@ export class Listener {
 
   get #open(): number {
     return this.#promises - this.#runner.settledPromises + this.#groups.size;
+  }
+
+  /** Once all that is awaited in this turn is known: looks for outcomes, or listens for them. */
+  #awaitSoon(): void {
+    if (this.#lookQueued || !this.active) return;
+    this.#lookQueued = true;
+    queueMicrotask(() => {
+      this.#lookQueued = false;
+      if (!this.#lookAround()) this.#listen();
+    });
+  }
+
+  /** Looks for outcomes for a short time. @returns whether nothing is awaited any more */
+  #lookAround(): boolean {
+    if (this.#patience < 0) {
+      if (++this.#patience === 0) this.#patience = 1;
+      return this.settle();
+    }
+    const found = this.#spin();
+    this.#patience = found ? PATIENCE : this.#patience - 1;
+    if (this.#patience === 0) this.#patience = -REST;
+    return found && this.#open === 0;
+  }
+
+  #spin(): boolean {
+    const { memory, block } = this.#context;
+    const before = this.#open;
+    for (let k = 0; k < SPINS; k++) {
+      // Pairs with the push in finish.ts.
+      if (Atomics.load(memory.i32, block + B_FINISHED) !== 0 || this.#groups.size > 0) this.settle();
+      if (this.#open < before) return true;
+      relax();
+    }
+    return false;
   }
 
   #listen(): void {
