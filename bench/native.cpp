@@ -6,7 +6,7 @@
 // COUNT is the number of jobs; for fork-join it is the n of fib. THREADS includes the one that submits.
 //
 //   tbb-group  independent, fork-join
-//   tbb-flow   chain, wavefront, fan, random-dag (built and run); chain-run, wavefront-run, random-dag-run (run only)
+//   tbb-flow   chain, wavefront, fan, random-dag (built and run); the same with -run (run only)
 //   openmp     independent, fork-join, chain, wavefront, fan, random-dag (tasks run while others are still created)
 //
 // Freeing a graph is not timed. gcc's OpenMP runs an independent task at once, as a plain call, while 64 tasks
@@ -325,6 +325,7 @@ std::map<std::string, Entry> table() {
       {"tbb-flow wavefront", {onTbb(timed<wavefront, false>), CELLS}},
       {"tbb-flow wavefront-run", {onTbb(timed<wavefront, true>), CELLS}},
       {"tbb-flow fan", {onTbb(timed<fan, false>), HUNDRED_THOUSAND}},
+      {"tbb-flow fan-run", {onTbb(timed<fan, true>), HUNDRED_THOUSAND}},
       {"tbb-flow random-dag", {onTbb(timed<tbb_flow::randomDag, false>), HUNDRED_THOUSAND}},
       {"tbb-flow random-dag-run", {onTbb(timed<tbb_flow::randomDag, true>), HUNDRED_THOUSAND}},
   });
