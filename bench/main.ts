@@ -12,10 +12,13 @@ import { readOptions, UsageError } from "./options.js";
 import { HEDDLE, headline, type Report, type Result, TABLE_FOOT, TABLE_HEAD, tableLines } from "./report.js";
 import type { Row } from "./rows.js";
 
+/** What takes longer than this, in milliseconds, hangs. */
+const TOO_LONG = 900_000;
 const MEASURE = fileURLToPath(new URL("./measure.js", import.meta.url));
 
 function inFreshProcess(subject: string, { name, flags }: Benchmark, threads: number): Row[] {
-  const run = spawnSync(process.execPath, [...flags, MEASURE, subject, name, String(threads)], { encoding: "utf8" });
+  const args = [...flags, MEASURE, subject, name, String(threads)];
+  const run = spawnSync(process.execPath, args, { encoding: "utf8", timeout: TOO_LONG });
   if (run.status === 0) return JSON.parse(run.stdout) as Row[];
   throw new Error(`${subject} failed at ${name}: ${run.error?.message ?? run.signal ?? run.stderr}`);
 }
