@@ -40,15 +40,12 @@ async function ofPool(subject: string, name: string, threads: number): Promise<R
   if (kind === undefined) throw new Error(`no pool is named ${subject}`);
   if (name === "start-up") return startUpOfPool(kind, threads);
   const pool = openPool(kind, threads);
-  try {
-    await pool.run();
-    if (name in POOL_GRAPHS) return await POOL_GRAPHS[name as keyof typeof POOL_GRAPHS](pool);
-    return await AWAITED[name as keyof typeof AWAITED](() => pool.run(), POOL_WARM_UPS);
-  } finally {
-    await pool.close();
-  }
+  await pool.run();
+  if (name in POOL_GRAPHS) return POOL_GRAPHS[name as keyof typeof POOL_GRAPHS](pool);
+  return AWAITED[name as keyof typeof AWAITED](() => pool.run(), POOL_WARM_UPS);
 }
 
 const [subject, name, threads] = process.argv.slice(2);
 const rows = subject === "heddle" ? ofHeddle(name, Number(threads)) : ofPool(subject, name, Number(threads));
-console.log(JSON.stringify(await rows));
+// Pools would keep the process alive.
+process.stdout.write(JSON.stringify(await rows), () => process.exit());

@@ -1,4 +1,7 @@
-/** The thread pools of npm, each with the settings that were quickest for empty tasks in a trial. */
+/**
+ * The thread pools of npm, each with the settings that were quickest for empty tasks in a trial. They are never
+ * closed, but end with the process: Poolifier's `destroy` now and then gives a promise that never settles.
+ */
 import { fileURLToPath } from "node:url";
 import { FixedQueue, Piscina } from "piscina";
 import { FixedThreadPool } from "poolifier";
@@ -8,7 +11,6 @@ import workerpool from "workerpool";
 export interface Pool {
   /** Runs an empty task. */
   run(): PromiseLike<unknown>;
-  close(): PromiseLike<unknown>;
 }
 
 export type PoolName = keyof typeof POOLS;
@@ -42,7 +44,7 @@ function piscina(threads: number): Pool {
     recordTiming: false,
     taskQueue: new FixedQueue(),
   });
-  return { run: () => pool.run(undefined), close: () => pool.destroy() };
+  return { run: () => pool.run(undefined) };
 }
 
 /** 10 tasks per worker were quicker than 1, 4 and 100; with atomics quicker than without. */
@@ -54,7 +56,7 @@ function tinypool(threads: number): Pool {
     concurrentTasksPerWorker: 10,
     useAtomics: true,
   });
-  return { run: () => pool.run(undefined), close: () => pool.destroy() };
+  return { run: () => pool.run(undefined) };
 }
 
 /** It has no setting for how many tasks a worker gets at once. */
@@ -64,14 +66,11 @@ function ofWorkerpool(threads: number): Pool {
     maxWorkers: threads,
     workerType: "thread",
   });
-  const close = async () => {
-    await pool.terminate();
-  };
-  return { run: () => pool.exec("nothing"), close };
+  return { run: () => pool.exec("nothing") };
 }
 
 /** Without events it was a little quicker; its queue of tasks and the other strategies gained nothing. */
 function poolifier(threads: number): Pool {
   const pool = new FixedThreadPool(threads, fileURLToPath(task("./poolifier-task.js")), { enableEvents: false });
-  return { run: () => pool.execute(), close: () => pool.destroy() };
+  return { run: () => pool.execute() };
 }
