@@ -1,40 +1,74 @@
-/** `npm run bench [-- --threads N] [--only NAME]`: each workload in a fresh process, medians, one table. */
+/**
+ * `npm run bench [-- --json FILE] [--only NAME] [--threads N]`: each benchmark of heddle and, right after it, of its
+ * peers, each in a fresh process; medians and spread in one table.
+ */
 import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
-import { PISCINA, WORKLOADS } from "./workloads.js";
+import type { Benchmark } from "./benchmarks.js";
+import { compileNative, type Native, runNative } from "./native.js";
+import { readOptions, UsageError } from "./options.js";
+import { HEDDLE, headline, type Report, type Result, TABLE_FOOT, TABLE_HEAD, tableLines } from "./report.js";
+import type { Row } from "./rows.js";
 
-const { values } = parseArgs({
-  options: { threads: { type: "string", default: "2" }, only: { type: "string" } },
-});
-const threads = Number(values.threads);
-if (!Number.isInteger(threads) || threads < 1 || threads > 256) {
-  throw new RangeError(`--threads must be a whole number from 1 to 256, not "${values.threads}"`);
-}
-const names = Object.keys(WORKLOADS).filter((name) => values.only === undefined || name === values.only);
-if (names.length === 0) throw new RangeError(`--only must be one of ${Object.keys(WORKLOADS).join(", ")}`);
+/** What takes longer than this, in milliseconds, hangs. */
+const TOO_LONG = 900_000;
+const MEASURE = fileURLToPath(new URL("./measure.js", import.meta.url));
 
-/** Sorted nanoseconds per job. */
-function measured(what: string, name: string): number[] {
-  const file = fileURLToPath(new URL("./measure.js", import.meta.url));
-  const run = spawnSync(process.execPath, [file, what, name, String(threads)], { encoding: "utf8" });
-  if (run.status !== 0) throw new Error(`${what} ${name} failed: ${run.stderr}`);
-  return JSON.parse(run.stdout) as number[];
+function inFreshProcess(subject: string, { name, flags }: Benchmark, threads: number): Row[] {
+  const args = [...flags, MEASURE, subject, name, String(threads)];
+  const run = spawnSync(process.execPath, args, { encoding: "utf8", timeout: TOO_LONG });
+  if (run.status === 0) return JSON.parse(run.stdout) as Row[];
+  throw new Error(`${subject} failed at ${name}: ${run.error?.message ?? run.signal ?? run.stderr}`);
 }
 
-const format = (ns: number) => ns.toLocaleString("en", { maximumFractionDigits: 0 });
-const median = (sorted: readonly number[]) => sorted[sorted.length >> 1];
-
-console.log(`${cpus()[0].model}, ${availableParallelism()} cores, Node ${process.version}, ${threads} threads`);
-console.log("\n| workload | ns per job, median of 7 | min–max | Piscina | ratio |\n|---|--:|--:|--:|--:|");
-for (const name of names) {
-  const ours = measured("heddle", name);
-  const range = `${format(ours[0])}–${format(ours[ours.length - 1])}`;
-  let peer = "– | –";
-  if (name in PISCINA) {
-    const theirs = median(measured("piscina", name));
-    peer = `${format(theirs)} | ${(theirs / median(ours)).toFixed(1)}`;
+/** The rows of all processes of one subject, their samples together. */
+function measured(subject: string, benchmark: Benchmark, threads: number): Result[] {
+  const rows = inFreshProcess(subject, benchmark, threads);
+  for (let more = 1; more < benchmark.processes; more++) {
+    inFreshProcess(subject, benchmark, threads).forEach((row, k) => {
+      rows[k].samples.push(...row.samples);
+    });
   }
-  console.log(`| ${name} | ${format(median(ours))} | ${range} | ${peer} |`);
+  return rows.map((row) => ({ ...row, subject }));
+}
+
+function measuredNative({ program, tbb }: Native, benchmark: Benchmark, threads: number): Result[] {
+  if (program === undefined) return [];
+  const peers = benchmark.native.filter(({ peer }) => tbb || peer !== "oneTBB");
+  return peers.map((peer) => ({
+    subject: peer.peer,
+    name: peer.row,
+    unit: "ns/job",
+    samples: runNative(program, peer, threads),
+  }));
+}
+
+function main(): void {
+  const { benchmarks, threads, json } = readOptions();
+  const machine = { cpu: cpus()[0].model, cores: availableParallelism(), node: process.version, threads };
+  const report: Report = { machine, results: [] };
+  console.log(headline(report));
+  const native = compileNative();
+  if (native.skipped !== undefined) console.log(native.skipped);
+  console.log(`\n${TABLE_HEAD}`);
+  for (const benchmark of benchmarks) {
+    const ours = measured(HEDDLE, benchmark, threads);
+    const theirs = measuredNative(native, benchmark, threads);
+    const pools = benchmark.pools.flatMap((pool) => measured(pool, benchmark, threads));
+    const results = [...ours, ...theirs, ...pools];
+    console.log(tableLines(results));
+    report.results.push(...results);
+  }
+  console.log(`\n${TABLE_FOOT}`);
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(report, undefined, 1)}\n`);
+}
+
+try {
+  main();
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
 }

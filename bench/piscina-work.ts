@@ -1,2 +1,0 @@
-/** Piscina's task: as empty as ours. */
-export default function nothing(): void {}
