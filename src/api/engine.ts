@@ -6,7 +6,6 @@ import {
   CLOSED,
   F_GROUP,
   F_OBSERVER,
-  FUNCTION_BITS,
   FUNCTION_MASK,
   G_FAILURE,
   S_CONTINUATIONS,
@@ -90,6 +89,7 @@ export class Engine {
     all: ArrayLike<unknown>,
   ): Job<unknown> {
     const job = this.#spawn(fn, SEALED, count, a, b, c, d, all);
+    this.context.outstanding.add(job._slot, job._generation);
     submitReady(this.context, job._slot);
     this.listener.expect();
     return job;
@@ -107,6 +107,7 @@ export class Engine {
   ): Job<unknown> {
     if (this.closed !== undefined) throw this.closed;
     const id = this.functions.idOf(fn);
+    if (this.context.outstanding.due) this.context.outstanding.sweep(this.context);
     let slot = takeSlot(this.context, id, prerequisites, 0);
     if (slot === 0) slot = this.#takeWhenFull(id, () => takeSlot(this.context, id, prerequisites, 0));
     if (count > 0) this.writeArguments(slot, count, a, b, c, d, all);
@@ -344,7 +345,7 @@ export class Engine {
         count <= FEW
           ? this.codec.writeFew(slot, count, a, b, c, d)
           : this.codec.writeArguments(slot, Array.prototype.slice.call(all, 1));
-      i32[word] |= noted << FUNCTION_BITS;
+      i32[word] |= noted;
     } catch (error) {
       this.#refuse(slot, i32[word], error);
     }
@@ -363,9 +364,15 @@ export class Engine {
     throw error;
   }
 
+  /** Takes over the outcomes of all jobs that have finished. */
+  takeOver(): void {
+    reclaim(this.context);
+    this.listener.settle();
+  }
+
   /** Fails handles that will never settle, because the system has stopped. */
   abandon(error: ShutdownError): void {
-    reclaim(this.context);
+    this.takeOver();
     this.runner.abandon(error);
     this.listener.settle();
   }

@@ -24,7 +24,6 @@ import { ArenaFullError, DependencyFailedError, JobFailedError, ShutdownError } 
 import type { Functions } from "./functions.js";
 import type { Group } from "./group.js";
 import { DONE, FAILED, type Job } from "./job.js";
-import { Outstanding } from "./outstanding.js";
 
 export class JobRunner implements Runner {
   readonly openGroups = new Set<Group>();
@@ -33,7 +32,6 @@ export class JobRunner implements Runner {
   #context!: Context;
   #codec!: Codec;
   #handles: (Job<unknown> | undefined)[] = [];
-  readonly #outstanding = new Outstanding();
   /** Failed jobs that nobody had waited for when they failed. */
   #unobserved: Job<unknown>[] = [];
   /** Called when a job has failed and nobody has waited for it yet. */
@@ -58,25 +56,13 @@ export class JobRunner implements Runner {
       this.#handles = larger;
     }
     this.#handles[slot] = job;
-    if (this.#outstanding.add(slot, job._generation)) this.sweep();
   }
-
-  sweep(): void {
-    this.#outstanding.sweep(this.#isPending);
-  }
-
-  /** Takes over the outcome of a job if it has finished. @returns whether it has not, and nobody will tell us */
-  readonly #isPending = (slot: number, generation: number): boolean => {
-    const job = this.#handles[slot];
-    if (job === undefined || job._generation !== generation) return false;
-    return !job.settled && !job._told;
-  };
 
   run(slot: number): void {
     const header = this.#context.memory.i32[(slot << SLOT_LOG) + S_FUNCTION];
     const fn = this.#functions.get(header & FUNCTION_MASK);
     try {
-      const result = this.#call(fn, slot, (header >>> FUNCTION_BITS) & COUNT_MASK);
+      const result = this.#call(fn, slot, header);
       if (
         typeof result === "object" &&
         result !== null &&
@@ -93,11 +79,12 @@ export class JobRunner implements Runner {
     }
   }
 
-  #call(fn: (...args: unknown[]) => unknown, slot: number, count: number): unknown {
+  #call(fn: (...args: unknown[]) => unknown, slot: number, header: number): unknown {
+    const count = (header >>> FUNCTION_BITS) & COUNT_MASK;
     if (count === 0) return fn();
     const codec = this.#codec;
-    if (count > FEW) return fn(...codec.readArguments(slot, count));
-    const a = codec.read(codec.firstCell(slot));
+    if (count > FEW) return fn(...codec.readArguments(slot, header));
+    const a = codec.read(codec.firstArgument(slot, header));
     if (count === 1) return fn(a);
     const b = codec.read(codec.nextCell);
     if (count === 2) return fn(a, b);
@@ -143,7 +130,7 @@ export class JobRunner implements Runner {
 
   drop(slot: number): void {
     const header = this.#context.memory.i32[(slot << SLOT_LOG) + S_FUNCTION];
-    this.#codec.drop(slot, (header >>> FUNCTION_BITS) & COUNT_MASK);
+    this.#codec.drop(slot, header);
   }
 
   copyOutcome(from: number, to: number): void {
@@ -221,7 +208,6 @@ export class JobRunner implements Runner {
 
   /** How many jobs of this thread have not finished, by function name. */
   pendingByName(): Record<string, number> {
-    this.sweep();
     const counts: Record<string, number> = {};
     for (const job of this.#handles) if (job !== undefined) counts[job.name] = (counts[job.name] ?? 0) + 1;
     return counts;

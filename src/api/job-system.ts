@@ -164,7 +164,7 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
     engine.listener.keepAlive = () => {};
     this.#workers.keepAlive(true);
     await this.#workers.stopped;
-    engine.listener.settle();
+    engine.takeOver();
     const report = { neverScheduled: engine.runner.pendingByName() };
     engine.listener.stop();
     engine.abandon(new ShutdownError("the job system was shut down before this job was scheduled"));

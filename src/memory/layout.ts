@@ -27,8 +27,12 @@ export const STOPPED = 3;
 /** A region, in words. */
 export const REGION_WORDS = (512 * 1024) / 4;
 
-/** A job slot: 128 bytes, two cache lines; everything that a small job needs is in the first. */
-export const SLOT_LOG = 5;
+/**
+ * A job slot: 128 bytes in two halves of a cache line each. Everything that a small job needs is in
+ * the hot half. The hot halves of a region lie side by side, and the cold ones after them, so that
+ * memory which small jobs do not need stays out of the caches.
+ */
+export const SLOT_LOG = 4;
 export const SLOT_WORDS = 1 << SLOT_LOG;
 export const S_GENERATION = 0; // how many jobs with handles have had this slot
 export const S_FUNCTION = 1; // function id, number of arguments, flags
@@ -41,8 +45,10 @@ export const S_PREREQUISITES = 7; // head of the list of edges from the jobs bef
 export const S_EDGE = 8; // the slot's own edge, for its first prerequisite (E_NEXT, E_SOURCE)
 export const S_TICKET = 8; // in the queue of threads: 1
 export const S_LINK = 8; // when done, in the owner's list of finished jobs; when free, in a free list
-export const S_ARGUMENTS = 10; // eleven float64: arguments, then the result
-export const ARGUMENT_CELLS = 11;
+export const S_ARGUMENTS = 10; // three float64: arguments, then the result
+export const HOT_CELLS = 3;
+export const S_COLD = REGION_WORDS / 2; // the cold half: eight float64 of arguments, if they do not fit above
+export const COLD_CELLS = 8;
 
 /** S_FUNCTION: function id (20 bits), number of arguments (4 bits), flags. */
 export const FUNCTION_BITS = 20;
@@ -51,6 +57,7 @@ export const COUNT_MASK = 15;
 export const SPILLED = 15; // as a number of arguments: all of them are in one payload
 export const F_GROUP = 1 << 24; // belongs to a group: no handle, no edges
 export const F_OBSERVER = 1 << 25; // runs nothing: takes over the outcome of its prerequisite
+export const F_COLD = 1 << 26; // its arguments are in the cold half
 
 /** S_PREREQUISITES: the job is scheduled and can gain no more prerequisites. */
 export const SEALED = 1 << 30;
@@ -60,7 +67,7 @@ export const SINGLE = 1 << 29;
 /** S_CONTINUATIONS: the finisher is to push the job onto the owner's list of finished jobs, and to notify it. */
 export const AWAITED = 1 << 30;
 /** S_CONTINUATIONS, negative: the job has finished, and nothing can be linked after it any more. */
-export const CLOSED = -1; // its finisher touches it no more
+export const CLOSED = -1; // its finisher touches it no more, and tells nobody
 export const CLOSING = 1 << 31; // its finisher has still to pass on what follows; AWAITED may be added
 
 /**
@@ -112,6 +119,8 @@ export const POOLS = POOL_PAYLOADS + LARGEST_CLASS - SMALLEST_CLASS + 1;
 /** What kinds of cells a pool has, and how they travel between threads. */
 export interface PoolShape {
   readonly cellWords: number;
+  /** How many words of a region are carved into cells. */
+  readonly carvedWords: number;
   /** Cells that change threads at once. */
   readonly batch: number;
   /** Batches that can be between threads. */
@@ -141,12 +150,14 @@ export function layoutFor(threads: number, maxJobs: number): Layout {
   // A small arena exchanges small batches, so that few free slots are out of others' reach.
   const slotBatch = Math.min(64, powerOfTwo(maxJobs / (16 * threads)) / 2);
   const slotLimit = maxJobs + threads * (3 * slotBatch + 1);
-  shapes.push({ cellWords: SLOT_WORDS, batch: slotBatch, exchange: powerOfTwo(slotLimit / slotBatch), link: S_LINK });
-  shapes.push({ cellWords: EDGE_WORDS, batch: 64, exchange: 2 ** 17, link: 0 });
+  const carvedWords = REGION_WORDS;
+  const slotExchange = powerOfTwo(slotLimit / slotBatch);
+  shapes.push({ cellWords: SLOT_WORDS, carvedWords: S_COLD, batch: slotBatch, exchange: slotExchange, link: S_LINK });
+  shapes.push({ cellWords: EDGE_WORDS, carvedWords, batch: 64, exchange: 2 ** 17, link: 0 });
   for (let log = SMALLEST_CLASS; log <= LARGEST_CLASS; log++) {
     const batch = log <= 10 ? 64 : log <= 14 ? 8 : 1;
     const exchange = log <= 8 ? 2 ** 16 : 2 ** 14;
-    shapes.push({ cellWords: 2 ** (log - 2), batch, exchange, link: 0 });
+    shapes.push({ cellWords: 2 ** (log - 2), carvedWords, batch, exchange, link: 0 });
   }
   let next = H_POOLS + POOLS * 2;
   const place = (words: number) => {
@@ -160,7 +171,7 @@ export function layoutFor(threads: number, maxJobs: number): Layout {
   const baseWords = Math.ceil(next / REGION_WORDS) * REGION_WORDS;
   const queues = threads * powerOfTwo(slotLimit) * 4 * 2;
   const edges = slotLimit * EDGE_WORDS * 4 * 4;
-  const maxBytes = Math.min(MAX_BYTES, baseWords * 4 + slotLimit * SLOT_WORDS * 4 + queues + edges + PAYLOAD_BYTES);
+  const maxBytes = Math.min(MAX_BYTES, baseWords * 4 + slotLimit * 2 * SLOT_WORDS * 4 + queues + edges + PAYLOAD_BYTES);
   const maxWords = Math.floor(maxBytes / 4 / REGION_WORDS) * REGION_WORDS;
   const blockOf = (thread: number) => blocks + thread * BLOCK_WORDS;
   return { threads, maxJobs, shapes, exchanges, slotLimit, events, baseWords, maxWords, blockOf };

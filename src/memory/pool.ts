@@ -21,6 +21,7 @@ export class Pool {
   readonly #memory: Memory;
   readonly #exchange: Channel;
   readonly #cellWords: number;
+  readonly #carvedWords: number;
   readonly #batch: number;
   readonly #link: number;
   readonly #limit: number;
@@ -40,6 +41,7 @@ export class Pool {
     this.#memory = memory;
     this.#exchange = new Channel(memory, memory.layout.exchanges[index], shape.exchange);
     this.#cellWords = shape.cellWords;
+    this.#carvedWords = shape.carvedWords;
     this.#batch = shape.batch;
     this.#link = shape.link;
     this.#limit = limit;
@@ -122,7 +124,7 @@ export class Pool {
     for (;;) {
       // Races with other threads that carve; the compare-exchange gives each batch to one.
       const from = Atomics.load(memory.i32, this.#carving);
-      const needsRegion = from % REGION_WORDS === 0;
+      const needsRegion = from % this.#carvedWords === 0;
       let start = from;
       if (needsRegion) {
         start = this.#spareRegion || memory.addRegions(Math.max(1, words / REGION_WORDS));

@@ -15,6 +15,7 @@ import { Payloads } from "../memory/payloads.js";
 import { Pool } from "../memory/pool.js";
 import { Deque } from "../sync/deque.js";
 import { EventCount } from "../sync/event-count.js";
+import { Outstanding } from "./outstanding.js";
 
 /** What the layers above do for the scheduler, which knows nothing of JavaScript values. */
 export interface Runner {
@@ -26,8 +27,6 @@ export interface Runner {
    * @param retired whether other threads can no longer come to look at the slot: see slots.ts
    */
   deliver(slot: number, retired?: boolean): void;
-  /** Takes over the outcomes of jobs that have finished without telling this thread. */
-  sweep(): void;
   /** Frees the arguments of `slot`, which will not run. */
   drop(slot: number): void;
   /** Gives the job `to` the outcome of the finished job `from`. */
@@ -61,6 +60,7 @@ export class Context {
   cyclesPossible = false;
   /** Finished jobs that others were still looking at when their outcomes were to be taken over. */
   readonly undelivered: number[] = [];
+  readonly outstanding = new Outstanding();
   /** Jobs of groups that this thread has finished and not yet counted: see group.ts. */
   countedGroup = 0;
   counted = 0;

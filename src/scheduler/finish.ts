@@ -127,7 +127,9 @@ function finishWhole(context: Context, slot: number): number {
   const tell = (before & AWAITED) !== 0 || memory.i32[address + S_FAILURE] !== 0;
   if (tell || memory.i32[address + S_OWNER] === context.me) tellOwner(context, slot);
   // Gives the slot to the owner, who looks at this word when it wants to know; or who has asked meanwhile to be told.
-  else if (Atomics.exchange(memory.i32, address + S_CONTINUATIONS, CLOSED) & AWAITED) tellOwner(context, slot);
+  else if (Atomics.compareExchange(memory.i32, address + S_CONTINUATIONS, CLOSING, CLOSED) !== CLOSING) {
+    tellOwner(context, slot);
+  }
   return next;
 }
 

@@ -36,6 +36,7 @@ import {
   S_FAILURE,
   S_FUNCTION,
   S_GENERATION,
+  S_OWNER,
   S_PINS,
   S_PREREQUISITES,
   S_UNMET,
@@ -210,6 +211,8 @@ export function schedule(context: Context, slot: number): number[] | undefined {
     const before = memory.i32[(job << SLOT_LOG) + S_PREREQUISITES];
     if (before & SEALED) continue;
     memory.i32[(job << SLOT_LOG) + S_PREREQUISITES] = before | SEALED;
+    // Only jobs of this thread, as long as no handles have come from others.
+    context.outstanding.add(job, memory.i32[(job << SLOT_LOG) + S_GENERATION]);
     if (!descend(context, job, before)) continue;
     appendReady(context, job);
     if (++appended % PUBLISH_EVERY === 0) publishReady(context);
@@ -269,6 +272,9 @@ function seal(context: Context, job: number, late: number[]): boolean {
   // Settles which of several threads schedules the job; no edge is added after it.
   const before = Atomics.or(memory.i32, (job << SLOT_LOG) + S_PREREQUISITES, SEALED);
   if (before & SEALED) return false;
+  if (memory.i32[(job << SLOT_LOG) + S_OWNER] === context.me) {
+    context.outstanding.add(job, memory.i32[(job << SLOT_LOG) + S_GENERATION]);
+  }
   let count = 0;
   for (let edge = before; edge !== 0; count++) {
     const words = wordsOf(edge);

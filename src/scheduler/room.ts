@@ -15,7 +15,7 @@ const nobody = new Int32Array(new SharedArrayBuffer(4));
 /** Frees what this thread itself holds on to: finished jobs whose outcomes it has not taken over. */
 export function reclaim(context: Context): void {
   drainFinished(context);
-  context.runner.sweep();
+  context.outstanding.sweep(context);
 }
 
 /**

@@ -94,7 +94,7 @@ async function sleep(context: Context, surroundings: Surroundings): Promise<bool
   const { events, me } = context;
   events.prepare(me);
   // Nobody tells us when jobs have finished that we do not wait for.
-  context.runner.sweep();
+  context.outstanding.sweep(context);
   // The last look, after the announcement: no wake is lost.
   drainFinished(context);
   if (!nothingReady(context) || context.undelivered.length > 0) {

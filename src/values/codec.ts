@@ -1,5 +1,16 @@
 /** Arguments and results, to and from the cells of a job's slot. */
-import { ARGUMENT_CELLS, P_DATA, S_ARGUMENTS, SLOT_LOG, SPILLED } from "../memory/layout.js";
+import {
+  COLD_CELLS,
+  COUNT_MASK,
+  F_COLD,
+  FUNCTION_BITS,
+  HOT_CELLS,
+  P_DATA,
+  S_ARGUMENTS,
+  S_COLD,
+  SLOT_LOG,
+  SPILLED,
+} from "../memory/layout.js";
 import type { Context } from "../scheduler/context.js";
 import * as box from "./boxes.js";
 import { Cloner, findUncloneable } from "./clone.js";
@@ -27,7 +38,17 @@ function argumentPlace(index: number): (path: string) => string {
   return (path) => `argument ${index}${path ? ` at ${path}` : ""}`;
 }
 
+/** How many cells a value may take. */
+function cellsFor(value: unknown): number {
+  return typeof value === "object" && value !== null ? box.WIDEST : 1;
+}
+
+function headerFor(count: number, cells: number): number {
+  return (count << FUNCTION_BITS) | (cells > HOT_CELLS ? F_COLD : 0);
+}
+
 const FIRST_CELL = S_ARGUMENTS / 2;
+const COLD_CELL = S_COLD / 2;
 const CELLS_LOG = SLOT_LOG - 1;
 
 export class Codec {
@@ -46,26 +67,17 @@ export class Codec {
   /**
    * Writes arguments into a slot.
    *
-   * @returns the number of arguments to note in the slot's header
+   * @returns what to note of them in the slot's header
    * @throws DataCloneError (a DOMException) naming the argument; NoRoom
    */
   writeArguments(slot: number, args: readonly unknown[]): number {
     const count = args.length;
-    const first = this.firstCell(slot);
-    if (count < SPILLED && this.#writeAll(first, first + ARGUMENT_CELLS, args)) return count;
-    const { memory, payloads } = this.#context;
-    const block = payloads.allocate(8 * (1 + count * box.WIDEST));
-    if (block === 0) throw new NoRoom();
-    const spill = (block + P_DATA) / 2;
-    memory.f64[spill] = count;
-    try {
-      this.#writeAll(spill + 1, Number.POSITIVE_INFINITY, args);
-    } catch (error) {
-      payloads.free(block);
-      throw error;
-    }
-    memory.i32[2 * first] = block;
-    return SPILLED;
+    let cells = 0;
+    for (let k = 0; k < count; k++) cells += cellsFor(args[k]);
+    if (cells > COLD_CELLS || count >= SPILLED) return this.#spill(slot, args);
+    const header = headerFor(count, cells);
+    this.#writeAll(this.#firstCell(slot, header), args);
+    return header;
   }
 
   /**
@@ -74,28 +86,44 @@ export class Codec {
    * @param count how many of `a` to `d` there are
    */
   writeFew(slot: number, count: number, a: unknown, b: unknown, c: unknown, d: unknown): number {
-    const first = this.firstCell(slot);
-    let cell = first;
+    let cells = cellsFor(a);
+    if (count > 1) cells += cellsFor(b);
+    if (count > 2) cells += cellsFor(c);
+    if (count > 3) cells += cellsFor(d);
+    if (cells > COLD_CELLS) return this.#spill(slot, [a, b, c, d].slice(0, count));
+    const header = headerFor(count, cells);
+    const first = this.#firstCell(slot, header);
     let written = 0;
     try {
-      if (count > 0) cell = this.#put(cell, a);
+      let cell = this.#put(first, a);
       written++;
       if (count > 1) cell = this.#put(cell, b);
       written++;
       if (count > 2) cell = this.#put(cell, c);
       written++;
-      if (count > 3) {
-        if (typeof d !== "number" && cell + box.WIDEST > first + ARGUMENT_CELLS) {
-          this.#free(first, written);
-          return this.writeArguments(slot, [a, b, c, d]);
-        }
-        this.#put(cell, d);
-      }
+      if (count > 3) this.#put(cell, d);
     } catch (error) {
       this.#free(first, written);
       throw this.#explained(error, [a, b, c, d][written], argumentPlace(written));
     }
-    return count;
+    return header;
+  }
+
+  /** Writes arguments into a payload block. */
+  #spill(slot: number, args: readonly unknown[]): number {
+    const { memory, payloads } = this.#context;
+    const block = payloads.allocate(8 * (1 + args.length * box.WIDEST));
+    if (block === 0) throw new NoRoom();
+    const spill = (block + P_DATA) / 2;
+    memory.f64[spill] = args.length;
+    try {
+      this.#writeAll(spill + 1, args);
+    } catch (error) {
+      payloads.free(block);
+      throw error;
+    }
+    memory.i32[2 * this.#firstCell(slot, 0)] = block;
+    return SPILLED << FUNCTION_BITS;
   }
 
   #put(cell: number, value: unknown): number {
@@ -104,27 +132,17 @@ export class Codec {
     return cell + 1;
   }
 
-  /** Writes arguments side by side. @returns false if they do not fit; then nothing is left behind */
-  #writeAll(first: number, end: number, args: readonly unknown[]): boolean {
+  /** Writes arguments side by side; if one fails, nothing is left behind. */
+  #writeAll(first: number, args: readonly unknown[]): void {
     let cell = first;
     for (let k = 0; k < args.length; k++) {
-      const value = args[k];
-      if (typeof value === "number" && cell < end) {
-        this.#context.memory.f64[cell++] = value === value ? value : Number.NaN;
-        continue;
-      }
-      if (cell + box.WIDEST > end) {
-        this.#free(first, k);
-        return false;
-      }
       try {
-        cell += this.#write(cell, value);
+        cell = this.#put(cell, args[k]);
       } catch (error) {
         this.#free(first, k);
-        throw this.#explained(error, value, argumentPlace(k));
+        throw this.#explained(error, args[k], argumentPlace(k));
       }
     }
-    return true;
   }
 
   /** Reads one argument (or the result, as the first) and frees what it took. @returns the cell after it in `nextCell` */
@@ -141,14 +159,19 @@ export class Codec {
     return this.#readBoxed(cell, kind, memory.i32[2 * cell]);
   }
 
-  /** Where a slot's arguments start. */
-  firstCell(slot: number): number {
-    return (slot << CELLS_LOG) + FIRST_CELL;
+  /** Where the arguments of a slot with this header start. */
+  firstArgument(slot: number, header: number): number {
+    return this.#firstCell(slot, header);
   }
 
-  /** Reads `count` arguments (which may be SPILLED). */
-  readArguments(slot: number, count: number): unknown[] {
-    const first = this.firstCell(slot);
+  #firstCell(slot: number, header: number): number {
+    return (slot << CELLS_LOG) + (header & F_COLD ? COLD_CELL : FIRST_CELL);
+  }
+
+  /** Reads the arguments of a slot with this header. */
+  readArguments(slot: number, header: number): unknown[] {
+    const count = (header >>> FUNCTION_BITS) & COUNT_MASK;
+    const first = this.#firstCell(slot, header);
     if (count !== SPILLED) return this.#readAll(first, count);
     const { memory, payloads } = this.#context;
     const block = memory.i32[2 * first];
@@ -167,8 +190,9 @@ export class Codec {
   }
 
   /** Frees arguments that nobody will read. */
-  drop(slot: number, count: number): void {
-    const first = this.firstCell(slot);
+  drop(slot: number, header: number): void {
+    const count = (header >>> FUNCTION_BITS) & COUNT_MASK;
+    const first = this.#firstCell(slot, header);
     if (count !== SPILLED) {
       this.#free(first, count);
       return;
@@ -183,23 +207,24 @@ export class Codec {
 
   /** Writes a result. @throws DataCloneError (a DOMException); NoRoom */
   writeResult(slot: number, value: unknown): void {
-    const cell = this.firstCell(slot);
+    const cell = this.#firstCell(slot, 0);
     try {
-      this.#write(cell, value);
+      if (typeof value === "number") this.#put(cell, value);
+      else this.#write(cell, value);
     } catch (error) {
       throw this.#explained(error, value, (path) => (path ? `the result at ${path}` : "the result"));
     }
   }
 
   readResult(slot: number): unknown {
-    return this.read(this.firstCell(slot));
+    return this.read(this.#firstCell(slot, 0));
   }
 
   /** Gives the slot `to` a copy of the result in `from`. */
   copyResult(from: number, to: number): void {
     const { memory, payloads } = this.#context;
-    const source = this.firstCell(from);
-    const target = this.firstCell(to);
+    const source = this.#firstCell(from, 0);
+    const target = this.#firstCell(to, 0);
     for (let k = 0; k < box.WIDEST; k++) {
       memory.i32[2 * (target + k)] = memory.i32[2 * (source + k)];
       memory.i32[2 * (target + k) + 1] = memory.i32[2 * (source + k) + 1];

@@ -45,6 +45,6 @@ test("pool: cells freed by another thread than took them are never held twice", 
   );
   assert.ok(sum(await onThreads<number>(WORKER, parts, signal)) > 0, "cells were passed");
   // A region more for each thread: those that lost the race to be carved from.
-  const bound = (layout.slotLimit * memoryLayout.SLOT_WORDS + (threads + 1) * memoryLayout.REGION_WORDS) * 4;
+  const bound = (layout.slotLimit * 2 * memoryLayout.SLOT_WORDS + (threads + 1) * memoryLayout.REGION_WORDS) * 4;
   assert.ok(buffer.byteLength - before <= bound, `${buffer.byteLength - before} bytes were added`);
 });

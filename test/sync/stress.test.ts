@@ -59,5 +59,5 @@ test("pool: four threads on real threads never hold the same cell, in bounded me
   const before = memory.buffer.byteLength;
   const parts = [0, 1, 2, 3].map((me) => ({ role: "pool", buffer: memory.buffer, me, count: 400_000 }) satisfies Part);
   await onThreads<number>(WORKER, parts);
-  assert.ok(memory.buffer.byteLength - before <= memory.layout.slotLimit * SLOT_WORDS * 4 + 5 * 2 ** 19);
+  assert.ok(memory.buffer.byteLength - before <= memory.layout.slotLimit * 2 * SLOT_WORDS * 4 + 5 * 2 ** 19);
 });
