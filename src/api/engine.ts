@@ -89,7 +89,7 @@ export class Engine {
     all: ArrayLike<unknown>,
   ): Job<unknown> {
     const job = this.#spawn(fn, SEALED, count, a, b, c, d, all);
-    this.context.outstanding.add(job._slot, job._generation);
+    this.context.outstanding.add(job._slot);
     submitReady(this.context, job._slot);
     this.listener.expect();
     return job;
@@ -181,21 +181,20 @@ export class Engine {
   look(job: Job<unknown>): void {
     const { context } = this;
     if (job._foreign) return;
-    if (job._told) drainFinished(context);
     // Pairs with the finisher's closing of the list: it touches the slot no more, and the result is there.
-    else if (Atomics.load(context.memory.i32, (job._slot << SLOT_LOG) + S_CONTINUATIONS) === CLOSED) {
-      this.runner.deliver(job._slot);
-    }
+    const continuations = Atomics.load(context.memory.i32, (job._slot << SLOT_LOG) + S_CONTINUATIONS);
+    if (continuations === CLOSED) this.runner.deliver(job._slot);
+    else if (continuations & AWAITED) drainFinished(context);
   }
 
   /** Has this thread told when a pending job of it has finished. */
   expectNotice(job: Job<unknown>): void {
-    if (job._state !== PENDING || job._told) return;
+    if (job._state !== PENDING) return;
     const word = (job._slot << SLOT_LOG) + S_CONTINUATIONS;
     // Settles with the finisher whether it tells us, or has finished already (CLOSED stays as it is).
     const before = Atomics.or(this.context.memory.i32, word, AWAITED);
     if (before === CLOSED) this.runner.deliver(job._slot);
-    else job._tell();
+    else this.context.outstanding.remove(job._slot);
   }
 
   promiseOf<R>(job: Job<R>): Promise<R> {
@@ -271,7 +270,6 @@ export class Engine {
       let slot = takeSlot(this.context, header, 0, AWAITED);
       if (slot === 0) slot = this.#takeWhenFull(header, () => takeSlot(this.context, header, 0, AWAITED));
       const observer = this.#handle<R>(slot, job._functionId);
-      observer._tell();
       this.#link(job, observer);
       job._waiting = observer;
       return observer;

@@ -93,6 +93,7 @@ export class JobRunner implements Runner {
   }
 
   deliver(slot: number, retired = false): void {
+    this.#context.outstanding.remove(slot);
     if (!retired && !retire(this.#context, slot)) {
       this.#context.undelivered.push(slot);
       return;

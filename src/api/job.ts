@@ -7,11 +7,9 @@ export const FAILED = 2;
 const STATE = 3;
 /** Somebody will hear of its failure. */
 const OBSERVED = 4;
-/** Its finisher will push it onto the list of finished jobs of this thread. */
-const TOLD = 8;
 /** It is the handle of a job of another thread. */
-const FOREIGN = 16;
-const FUNCTION_SHIFT = 5;
+const FOREIGN = 8;
+const FUNCTION_SHIFT = 4;
 
 /**
  * What a job is for linking. Every job is assignable to it; but as no job is a subtype of it (it lacks
@@ -156,16 +154,6 @@ export class Job<R> implements PromiseLike<R> {
   /** @internal */
   _observe(): void {
     this.#bits |= OBSERVED;
-  }
-
-  /** @internal */
-  get _told(): boolean {
-    return (this.#bits & TOLD) !== 0;
-  }
-
-  /** @internal */
-  _tell(): void {
-    this.#bits |= TOLD;
   }
 
   /** @internal */

@@ -212,7 +212,7 @@ export function schedule(context: Context, slot: number): number[] | undefined {
     if (before & SEALED) continue;
     memory.i32[(job << SLOT_LOG) + S_PREREQUISITES] = before | SEALED;
     // Only jobs of this thread, as long as no handles have come from others.
-    context.outstanding.add(job, memory.i32[(job << SLOT_LOG) + S_GENERATION]);
+    context.outstanding.add(job);
     if (!descend(context, job, before)) continue;
     appendReady(context, job);
     if (++appended % PUBLISH_EVERY === 0) publishReady(context);
@@ -272,9 +272,10 @@ function seal(context: Context, job: number, late: number[]): boolean {
   // Settles which of several threads schedules the job; no edge is added after it.
   const before = Atomics.or(memory.i32, (job << SLOT_LOG) + S_PREREQUISITES, SEALED);
   if (before & SEALED) return false;
-  if (memory.i32[(job << SLOT_LOG) + S_OWNER] === context.me) {
-    context.outstanding.add(job, memory.i32[(job << SLOT_LOG) + S_GENERATION]);
-  }
+  const address = job << SLOT_LOG;
+  if (memory.i32[address + S_OWNER] === context.me) context.outstanding.add(job);
+  // Its owner does not know that it is scheduled, so it has to be told of its end.
+  else Atomics.or(memory.i32, address + S_CONTINUATIONS, AWAITED);
   let count = 0;
   for (let edge = before; edge !== 0; count++) {
     const words = wordsOf(edge);

@@ -2,66 +2,81 @@
  * Scheduled jobs of this thread that nobody waits for: nobody tells it when they have finished, so it
  * looks itself from time to time. It does so when as many were added as the last look has left over, which
  * makes at most two looks a job on average, and at most as many finished slots lie idle as there are live ones.
+ *
+ * They are kept as a set of bits, so that a look goes through the slots in the order of their addresses,
+ * which processors read ahead, and frees them in that order too.
  */
-import { AWAITED, CLOSED, S_CONTINUATIONS, S_GENERATION, SLOT_LOG } from "../memory/layout.js";
+import { CLOSED, S_CONTINUATIONS, SLOT_LOG } from "../memory/layout.js";
 import type { Context } from "./context.js";
 
 const FEWEST = 1024;
-/** Slots whose words are read at once, so that they come into this processor's cache together. */
-const BLOCK = 64;
 
 export class Outstanding {
-  /** Pairs of slot and generation. */
-  #entries = new Int32Array(4 * FEWEST);
-  #end = 0;
-  #due = 2 * FEWEST;
-  /** Keeps the reading ahead from being optimised away. */
-  ahead = 0;
+  /** A bit for each slot; and one for each of their words that is not 0. */
+  #slots = new Int32Array(1024);
+  #words = new Int32Array(32);
+  #count = 0;
+  #due = FEWEST;
 
   /** Whether it is time to look. */
   get due(): boolean {
-    return this.#end >= this.#due;
+    return this.#count >= this.#due;
   }
 
-  add(slot: number, generation: number): void {
-    if (this.#end === this.#entries.length) this.#grow();
-    this.#entries[this.#end++] = slot;
-    this.#entries[this.#end++] = generation;
+  add(slot: number): void {
+    const word = slot >>> 5;
+    if (word >= this.#slots.length) this.#grow(word);
+    this.#slots[word] |= 1 << slot;
+    this.#words[word >>> 5] |= 1 << word;
+    this.#count++;
+  }
+
+  /** Takes a job out, if it is in: its outcome is taken over, or its finisher will tell. */
+  remove(slot: number): void {
+    const word = slot >>> 5;
+    const bit = 1 << slot;
+    if (word >= this.#slots.length || (this.#slots[word] & bit) === 0) return;
+    this.#slots[word] ^= bit;
+    this.#count--;
   }
 
   /** Takes over the outcomes of those that have finished. */
   sweep(context: Context): void {
-    const entries = this.#entries;
-    const { i32 } = context.memory;
-    let left = 0;
-    for (let at = 0; at < this.#end; at += 2) {
-      if (at % (2 * BLOCK) === 0) this.#readAhead(i32, at);
-      const slot = entries[at];
-      const address = slot << SLOT_LOG;
-      if (i32[address + S_GENERATION] !== entries[at + 1]) continue;
-      // Pairs with the finisher's closing of the list: it touches the slot no more, and the result is there.
-      const continuations = Atomics.load(i32, address + S_CONTINUATIONS);
-      if (continuations === CLOSED) {
-        context.runner.deliver(slot);
-      } else if ((continuations & AWAITED) === 0) {
-        entries[left++] = slot;
-        entries[left++] = entries[at + 1];
+    if (this.#count === 0) return;
+    for (let summary = 0; summary < this.#words.length; summary++) {
+      let words = this.#words[summary];
+      while (words !== 0) {
+        const word = 31 - Math.clz32(words & -words);
+        words &= words - 1;
+        if (this.#sweepWord(context, (summary << 5) | word) === 0) this.#words[summary] &= ~(1 << word);
       }
     }
-    this.#end = left;
-    this.#due = Math.max(2 * FEWEST, 2 * left);
+    this.#due = Math.max(FEWEST, 2 * this.#count);
   }
 
-  #readAhead(i32: Int32Array, from: number): void {
-    const to = Math.min(this.#end, from + 2 * BLOCK);
-    let sum = 0;
-    for (let at = from; at < to; at += 2) sum ^= i32[this.#entries[at] << SLOT_LOG];
-    this.ahead = sum;
+  /** @returns the bits that are left */
+  #sweepWord(context: Context, word: number): number {
+    let bits = this.#slots[word];
+    while (bits !== 0) {
+      const slot = (word << 5) | (31 - Math.clz32(bits & -bits));
+      bits &= bits - 1;
+      // Pairs with the finisher's closing of the list: it touches the slot no more, and the result is there.
+      if (Atomics.load(context.memory.i32, (slot << SLOT_LOG) + S_CONTINUATIONS) === CLOSED) {
+        context.runner.deliver(slot);
+      }
+    }
+    return this.#slots[word];
   }
 
-  #grow(): void {
-    const larger = new Int32Array(2 * this.#entries.length);
-    larger.set(this.#entries);
-    this.#entries = larger;
+  #grow(word: number): void {
+    const length = 2 ** Math.ceil(Math.log2(word + 1));
+    this.#slots = enlarged(this.#slots, length);
+    this.#words = enlarged(this.#words, length >>> 5);
   }
+}
+
+function enlarged(array: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(length);
+  larger.set(array);
+  return larger;
 }
