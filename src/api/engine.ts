@@ -10,7 +10,6 @@ import {
   G_FAILURE,
   S_CONTINUATIONS,
   S_FUNCTION,
-  S_GENERATION,
   SEALED,
   SLOT_LOG,
 } from "../memory/layout.js";
@@ -35,7 +34,7 @@ import {
 import type { Functions } from "./functions.js";
 import type { Group } from "./group.js";
 import { HandleCodec } from "./handle-codec.js";
-import { FAILED, Job, PENDING } from "./job.js";
+import { FAILED, ForeignJob, Job, PENDING } from "./job.js";
 import { JobRunner } from "./job-runner.js";
 import { Listener } from "./listener.js";
 
@@ -156,7 +155,7 @@ export class Engine {
     own._observe();
     if (own._state === PENDING) {
       if (graph.isUnscheduled(this.context, own._slot)) this.schedule(own);
-      if (!own.settled) this.help(own);
+      if (own._state === PENDING) this.help(own);
     }
     if (own._state === FAILED) throw own._outcome;
     return own._outcome as R;
@@ -180,7 +179,7 @@ export class Engine {
   /** Looks whether a pending job of this thread has finished. */
   look(job: Job<unknown>): void {
     const { context } = this;
-    if (job._foreign) return;
+    if (job._isForeign()) return;
     // Pairs with the finisher's closing of the list: it touches the slot no more, and the result is there.
     const continuations = Atomics.load(context.memory.i32, (job._slot << SLOT_LOG) + S_CONTINUATIONS);
     if (continuations === CLOSED) this.runner.deliver(job._slot);
@@ -249,12 +248,11 @@ export class Engine {
 
   /** A handle on this thread for a job of another. */
   foreignHandle(slot: number, generation: number, functionId: number): Job<unknown> {
-    return new Job<unknown>(this, slot, generation, functionId)._makeForeign();
+    return new ForeignJob<unknown>(this, slot, generation, functionId);
   }
 
   #handle<R>(slot: number, id: number): Job<R> {
-    const generation = this.context.memory.i32[(slot << SLOT_LOG) + S_GENERATION];
-    const job = new Job<R>(this, slot, generation, id);
+    const job = new Job<R>(this, slot, id);
     this.runner.setHandle(slot, job as Job<unknown>);
     return job;
   }
@@ -262,8 +260,8 @@ export class Engine {
   /** The handle that will have the outcome on this thread: for a job of another thread, an observer's. */
   #own<R>(job: Job<R>): Job<R> {
     this.#check(job, "the job");
-    if (!job._foreign || job._state !== PENDING) return job;
-    if (job._waiting !== undefined) return job._waiting as Job<R>;
+    if (!job._isForeign() || job._state !== PENDING) return job;
+    if (job._observer !== undefined) return job._observer;
     if (!this.#hold(job)) throw new StaleJobError(job.name);
     try {
       const header = job._functionId | F_OBSERVER;
@@ -271,7 +269,7 @@ export class Engine {
       if (slot === 0) slot = this.#takeWhenFull(header, () => takeSlot(this.context, header, 0, AWAITED));
       const observer = this.#handle<R>(slot, job._functionId);
       this.#link(job, observer);
-      job._waiting = observer;
+      job._observer = observer;
       return observer;
     } finally {
       this.#letGo(job);
@@ -286,11 +284,11 @@ export class Engine {
 
   /** Keeps a slot of another thread from being released. @returns false if it already was */
   #hold(job: Job<unknown>): boolean {
-    return !job._foreign || graph.pin(this.context, job._slot, job._generation);
+    return !job._isForeign() || graph.pin(this.context, job._slot, job._generation);
   }
 
   #letGo(job: Job<unknown>): void {
-    if (job._foreign) graph.unpin(this.context, job._slot);
+    if (job._isForeign()) graph.unpin(this.context, job._slot);
   }
 
   #check(job: unknown, what: string): void {

@@ -1,5 +1,5 @@
 /** Handles of jobs as arguments: they go by reference, so that any thread can link, schedule and await them. */
-import { FUNCTION_MASK, S_FUNCTION, SLOT_LOG } from "../memory/layout.js";
+import { FUNCTION_MASK, S_FUNCTION, S_GENERATION, SLOT_LOG } from "../memory/layout.js";
 import { FAILED_JOB, JOB, TAG } from "../values/boxes.js";
 import type { Handles } from "../values/codec.js";
 import type { Engine } from "./engine.js";
@@ -29,7 +29,7 @@ export class HandleCodec implements Handles {
     // From now on, other threads may look at slots of this one.
     context.pinning = true;
     // It may be released only when no other thread looks at it: so its finisher has to tell us.
-    if (!value._foreign) engine.expectNotice(value);
+    if (!value._isForeign()) engine.expectNotice(value);
     const { memory } = context;
     if (value._state === FAILED) {
       memory.i32[2 * cell] = runner.store(runner.failureOf(value._outcome, value.name));
@@ -38,7 +38,9 @@ export class HandleCodec implements Handles {
     }
     memory.i32[2 * cell] = value._slot;
     memory.i32[2 * cell + 1] = TAG | JOB;
-    memory.f64[cell + 1] = value._state === PENDING ? value._generation : STALE;
+    if (value._state !== PENDING) memory.f64[cell + 1] = STALE;
+    else if (value._isForeign()) memory.f64[cell + 1] = value._generation;
+    else memory.f64[cell + 1] = memory.i32[(value._slot << SLOT_LOG) + S_GENERATION];
     return 2;
   }
 

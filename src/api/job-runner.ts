@@ -7,6 +7,7 @@ import {
   S_FAILURE,
   S_FUNCTION,
   SLOT_LOG,
+  slotIndex,
 } from "../memory/layout.js";
 import type { Context, Runner } from "../scheduler/context.js";
 import { releaseSlot, retire } from "../scheduler/slots.js";
@@ -48,14 +49,9 @@ export class JobRunner implements Runner {
   }
 
   setHandle(slot: number, job: Job<unknown>): void {
-    if (slot >= this.#handles.length) {
-      const larger = new Array<Job<unknown> | undefined>(
-        Math.max(slot + 1, this.#context.memory.i32.length >>> SLOT_LOG),
-      );
-      for (let k = 0; k < this.#handles.length; k++) larger[k] = this.#handles[k];
-      this.#handles = larger;
-    }
-    this.#handles[slot] = job;
+    const index = slotIndex(slot);
+    if (index >= this.#handles.length) this.#handles = this.#handles.concat(new Array(Math.max(1024, index)));
+    this.#handles[index] = job;
   }
 
   run(slot: number): void {
@@ -98,8 +94,9 @@ export class JobRunner implements Runner {
       this.#context.undelivered.push(slot);
       return;
     }
-    const job = this.#handles[slot] as Job<unknown>;
-    this.#handles[slot] = undefined;
+    const index = slotIndex(slot);
+    const job = this.#handles[index] as Job<unknown>;
+    this.#handles[index] = undefined;
     const failure = this.#context.memory.i32[(slot << SLOT_LOG) + S_FAILURE];
     if (failure !== 0) {
       this.#deliverFailure(job, failure);

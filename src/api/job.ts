@@ -29,17 +29,15 @@ export interface Linkable {
 export class Job<R> implements PromiseLike<R> {
   /** @internal */ readonly _engine: Engine;
   /** @internal */ readonly _slot: number;
-  /** @internal */ readonly _generation: number;
   /** Its state, flags and function: few fields, as there may be millions of handles. */
   #bits: number;
-  /** When settled, the outcome; until then, what waits for it: a Deferred, or an observer's handle if it is foreign. */
+  /** When settled, the outcome; until then, what waits for it. */
   #value: unknown = undefined;
 
   /** @internal */
-  constructor(engine: Engine, slot: number, generation: number, functionId: number) {
+  constructor(engine: Engine, slot: number, functionId: number) {
     this._engine = engine;
     this._slot = slot;
-    this._generation = generation;
     this.#bits = functionId << FUNCTION_SHIFT;
   }
 
@@ -137,12 +135,12 @@ export class Job<R> implements PromiseLike<R> {
   }
 
   /** @internal What waits for it, while it is pending. */
-  get _waiting(): unknown {
-    return this.#value;
+  get _waiting(): Deferred<R> | undefined {
+    return this.#value as Deferred<R> | undefined;
   }
 
   /** @internal */
-  set _waiting(waiting: unknown) {
+  set _waiting(waiting: Deferred<R>) {
     this.#value = waiting;
   }
 
@@ -157,19 +155,32 @@ export class Job<R> implements PromiseLike<R> {
   }
 
   /** @internal */
-  get _foreign(): boolean {
+  _isForeign(): this is ForeignJob<R> {
     return (this.#bits & FOREIGN) !== 0;
   }
 
   /** @internal */
-  _makeForeign(): this {
+  protected _setForeign(): void {
     this.#bits |= FOREIGN;
-    return this;
   }
 
   /** @internal */
   _expectNotice(): void {
     this._engine.expectNotice(this);
+  }
+}
+
+/** The handle of a job of another thread: that may have released its slot, which has another generation then. */
+export class ForeignJob<R> extends Job<R> {
+  /** @internal */ readonly _generation: number;
+  /** @internal A job of this thread that takes over the outcome, once somebody here waits for it. */
+  _observer: Job<R> | undefined = undefined;
+
+  /** @internal */
+  constructor(engine: Engine, slot: number, generation: number, functionId: number) {
+    super(engine, slot, functionId);
+    this._generation = generation;
+    this._setForeign();
   }
 }
 

@@ -2,9 +2,9 @@
  * Completion for an event loop: while promises are open, the thread listens on its word of the event
  * count with `Atomics.waitAsync`; one wake drains all that has finished.
  *
- * To be woken costs tens of microseconds, and a short job on a worker that is awake is done in one or
- * two. So when something was awaited, a microtask first looks for the outcome for a few microseconds:
- * as long as this is worth while, which it learns from how often it was.
+ * To be woken costs tens to hundreds of microseconds, and a short job is done in one or two when a worker
+ * is awake, or once one is. So when something was awaited, a microtask first looks for the outcome for
+ * up to PATIENT milliseconds: as long as this is worth while, which it learns from how often it was.
  */
 import { B_FINISHED } from "../memory/layout.js";
 import type { Context } from "../scheduler/context.js";
@@ -12,11 +12,13 @@ import { drainFinished } from "../scheduler/finish.js";
 import { relax } from "../scheduler/relax.js";
 import { LISTENING, URGENT } from "../sync/event-count.js";
 import type { Group } from "./group.js";
-import { type Deferred, DONE, deferred, FAILED, type Job } from "./job.js";
+import { DONE, deferred, FAILED, type Job } from "./job.js";
 import type { JobRunner } from "./job-runner.js";
 
-/** Looks this often before listening: some 20 microseconds. */
-const SPINS = 2000;
+/** How long to look before listening, in milliseconds; about as long as two threads take to wake each other. */
+const PATIENT = 0.3;
+/** How often to look between two looks at the clock: about a microsecond. */
+const LOOKS = 64;
 /** After so many vain looks it listens at once, this many times. */
 const PATIENCE = 4;
 const REST = 32;
@@ -45,7 +47,7 @@ export class Listener {
   promiseOf<R>(job: Job<R>): Promise<R> {
     if (job._state === FAILED) return Promise.reject(job._outcome);
     if (job._state === DONE) return Promise.resolve(job._outcome as R);
-    let waiting = job._waiting as Deferred<R> | undefined;
+    let waiting = job._waiting;
     if (waiting === undefined) {
       waiting = deferred<R>();
       job._waiting = waiting;
@@ -115,12 +117,15 @@ export class Listener {
   #spin(): boolean {
     const { memory, block } = this.#context;
     const before = this.#open;
-    for (let k = 0; k < SPINS; k++) {
-      // Pairs with the push in finish.ts.
-      if (Atomics.load(memory.i32, block + B_FINISHED) !== 0 || this.#groups.size > 0) this.settle();
-      if (this.#open < before) return true;
-      relax();
-    }
+    const end = performance.now() + PATIENT;
+    do {
+      for (let k = 0; k < LOOKS; k++) {
+        // Pairs with the push in finish.ts.
+        if (Atomics.load(memory.i32, block + B_FINISHED) !== 0 || this.#groups.size > 0) this.settle();
+        if (this.#open < before) return true;
+        relax();
+      }
+    } while (performance.now() < end);
     return false;
   }
 

@@ -34,6 +34,7 @@ export const REGION_WORDS = (512 * 1024) / 4;
  */
 export const SLOT_LOG = 4;
 export const SLOT_WORDS = 1 << SLOT_LOG;
+const SLOTS_LOG = 12; // slots in a region
 export const S_GENERATION = 0; // how many jobs with handles have had this slot
 export const S_FUNCTION = 1; // function id, number of arguments, flags
 export const S_UNMET = 2; // atomic: prerequisites, counted when the job is scheduled, less those that are met
@@ -49,6 +50,11 @@ export const S_ARGUMENTS = 10; // three float64: arguments, then the result
 export const HOT_CELLS = 3;
 export const S_COLD = REGION_WORDS / 2; // the cold half: eight float64 of arguments, if they do not fit above
 export const COLD_CELLS = 8;
+
+/** Numbers slots without gaps, for tables. */
+export function slotIndex(slot: number): number {
+  return ((slot >>> (SLOTS_LOG + 1)) << SLOTS_LOG) | (slot & ((1 << SLOTS_LOG) - 1));
+}
 
 /** S_FUNCTION: function id (20 bits), number of arguments (4 bits), flags. */
 export const FUNCTION_BITS = 20;

@@ -69,6 +69,12 @@ function finish(context: Context, slot: number): number {
   const { i32 } = context.memory;
   const word = (slot << SLOT_LOG) + S_CONTINUATIONS;
   const own = i32[(slot << SLOT_LOG) + S_OWNER] === context.me;
+  if (own && !context.pinning && i32[word] === 0) {
+    // Nobody else knows of the job: only its owner links to it.
+    i32[word] = CLOSED;
+    context.runner.deliver(slot);
+    return 0;
+  }
   // May be old: the compare-exchange finds that out.
   const head = i32[word];
   const target = head === 0 ? 0 : onlyTarget(context, head);
