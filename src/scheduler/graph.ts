@@ -43,6 +43,7 @@ import {
   SEALED,
   SINGLE,
   SLOT_LOG,
+  slotIndex,
 } from "../memory/layout.js";
 import type { Context } from "./context.js";
 import { appendReady, publishReady } from "./ready.js";
@@ -193,6 +194,10 @@ function meet(context: Context, slot: number): void {
 }
 
 const stack: number[] = [];
+/** In which call of `schedule` each slot's job was last sealed, and whether that call has published any job. */
+let sealedIn = new Int32Array(4096);
+let call = 0;
+let published = false;
 
 /**
  * Schedules a job and every unscheduled job that it depends on, in the order in which they were
@@ -205,20 +210,33 @@ export function schedule(context: Context, slot: number): number[] | undefined {
   if (context.pinning || context.cyclesPossible) return scheduleSearched(context, slot);
   const { memory } = context;
   let appended = 0;
+  call = (call + 1) | 0;
+  published = false;
   stack.push(slot);
   while (stack.length > 0) {
     const job = stack.pop() as number;
     const before = memory.i32[(job << SLOT_LOG) + S_PREREQUISITES];
     if (before & SEALED) continue;
     memory.i32[(job << SLOT_LOG) + S_PREREQUISITES] = before | SEALED;
+    const index = slotIndex(job);
+    if (index >= sealedIn.length) sealedIn = enlarged(sealedIn, 2 * index);
+    sealedIn[index] = call;
     // Only jobs of this thread, as long as no handles have come from others.
     context.outstanding.add(job);
     if (!descend(context, job, before)) continue;
     appendReady(context, job);
-    if (++appended % PUBLISH_EVERY === 0) publishReady(context);
+    if (++appended % PUBLISH_EVERY !== 0) continue;
+    publishReady(context);
+    published = true;
   }
   if (appended % PUBLISH_EVERY !== 0) publishReady(context);
   return undefined;
+}
+
+function enlarged(array: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(length);
+  larger.set(array);
+  return larger;
 }
 
 /** Counts the prerequisites of a job that was just sealed, and puts the unscheduled ones on the stack. @returns whether it is ready */
@@ -226,22 +244,22 @@ function descend(context: Context, job: number, newest: number): boolean {
   if (newest === 0) return true;
   const { memory } = context;
   let count = 0;
+  let noneStarted = true;
   // Newest first, so that the oldest is on top of the stack and is scheduled first.
   for (let edge = newest; edge !== 0; count++) {
     const words = wordsOf(edge);
     memory.reach(words);
     const source = memory.i32[words + E_SOURCE];
-    if (source !== 0 && (memory.i32[(source << SLOT_LOG) + S_PREREQUISITES] & SEALED) === 0) {
-      stack.push(source);
-      if (edge === newest && edge & OWN_EDGE) {
-        // The only one, and nobody can finish it before it is published: its finisher will see this.
-        memory.i32[(job << SLOT_LOG) + S_PREREQUISITES] = newest | SEALED | SINGLE;
-        return false;
-      }
-    }
+    if (source === 0) noneStarted = false;
+    else if ((memory.i32[(source << SLOT_LOG) + S_PREREQUISITES] & SEALED) === 0) stack.push(source);
+    else if (published || sealedIn[slotIndex(source)] !== call) noneStarted = false;
     edge = olderThan(memory.i32, edge, words);
   }
-  return countAll(context, job, count);
+  if (!noneStarted) return countAll(context, job, count);
+  // None of them can finish before this thread has published what is written here.
+  if (newest & OWN_EDGE) memory.i32[(job << SLOT_LOG) + S_PREREQUISITES] = newest | SEALED | SINGLE;
+  else memory.i32[(job << SLOT_LOG) + S_UNMET] = count;
+  return false;
 }
 
 /** Adds the number of prerequisites of a sealed job. @returns whether they are all met */
