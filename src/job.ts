@@ -17,18 +17,22 @@ import { FEW, NONE } from "./values/codec.js";
  */
 export function spawn<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): Job<Awaited<R>>;
 export function spawn(fn: unknown, a?: unknown, b?: unknown, c?: unknown, d?: unknown): Job<unknown> {
-  // biome-ignore-start lint/complexity/noArguments: `...args` would make an array for each job.
+  // biome-ignore-start lint/complexity/noArguments: `...args`, or `arguments` itself handed on, would make an object for each job.
   const count = arguments.length - 1;
-  return currentEngine().spawn(fn, count, a, b, c, d, count > FEW ? arguments : NONE);
+  const all: unknown[] = count > FEW ? [] : NONE;
+  for (let k = 1; count > FEW && k <= count; k++) all.push(arguments[k]);
+  return currentEngine().spawn(fn, count, a, b, c, d, all);
   // biome-ignore-end lint/complexity/noArguments: as above
 }
 
 /** Makes a job from within a job and schedules it. As `JobSystem.run`. @throws Error outside a job */
 export function run<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): Job<Awaited<R>>;
 export function run(fn: unknown, a?: unknown, b?: unknown, c?: unknown, d?: unknown): Job<unknown> {
-  // biome-ignore-start lint/complexity/noArguments: `...args` would make an array for each job.
+  // biome-ignore-start lint/complexity/noArguments: `...args`, or `arguments` itself handed on, would make an object for each job.
   const count = arguments.length - 1;
-  return currentEngine().run(fn, count, a, b, c, d, count > FEW ? arguments : NONE);
+  const all: unknown[] = count > FEW ? [] : NONE;
+  for (let k = 1; count > FEW && k <= count; k++) all.push(arguments[k]);
+  return currentEngine().run(fn, count, a, b, c, d, all);
   // biome-ignore-end lint/complexity/noArguments: as above
 }
 

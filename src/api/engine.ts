@@ -4,6 +4,7 @@ import type { Layout } from "../memory/layout.js";
 import {
   AWAITED,
   CLOSED,
+  CLOSING,
   F_GROUP,
   F_OBSERVER,
   FUNCTION_MASK,
@@ -34,9 +35,10 @@ import {
 import type { Functions } from "./functions.js";
 import type { Group } from "./group.js";
 import { HandleCodec } from "./handle-codec.js";
-import { FAILED, ForeignJob, Job, PENDING } from "./job.js";
+import { ForeignJob, Job } from "./job.js";
 import { JobRunner } from "./job-runner.js";
 import { Listener } from "./listener.js";
+import { FAILED, PENDING } from "./outcomes.js";
 
 export class Engine {
   readonly context: Context;
@@ -64,7 +66,7 @@ export class Engine {
     this.runner.attach(this.context, this.codec);
   }
 
-  /** Makes a job of the arguments `a` to `d`, or of `all` but its first if there are more than FEW. */
+  /** Makes a job of the arguments `a` to `d`, or of `all` if there are more than FEW. */
   spawn(
     fn: unknown,
     count: number,
@@ -72,7 +74,7 @@ export class Engine {
     b: unknown,
     c: unknown,
     d: unknown,
-    all: ArrayLike<unknown>,
+    all: readonly unknown[],
   ): Job<unknown> {
     return this.#spawn(fn, 0, count, a, b, c, d, all);
   }
@@ -85,7 +87,7 @@ export class Engine {
     b: unknown,
     c: unknown,
     d: unknown,
-    all: ArrayLike<unknown>,
+    all: readonly unknown[],
   ): Job<unknown> {
     const job = this.#spawn(fn, SEALED, count, a, b, c, d, all);
     this.context.outstanding.add(job._slot);
@@ -102,7 +104,7 @@ export class Engine {
     b: unknown,
     c: unknown,
     d: unknown,
-    all: ArrayLike<unknown>,
+    all: readonly unknown[],
   ): Job<unknown> {
     if (this.closed !== undefined) throw this.closed;
     const id = this.functions.idOf(fn);
@@ -120,7 +122,7 @@ export class Engine {
     first._observe();
     if (next._state !== PENDING || !this.#hold(next)) throw new JobAlreadyScheduledError(next.name);
     try {
-      if (!first.settled && this.#hold(first)) {
+      if (this.#unfinished(first) && this.#hold(first)) {
         try {
           this.#link(first, next);
         } finally {
@@ -135,6 +137,11 @@ export class Engine {
     } finally {
       this.#letGo(next);
     }
+  }
+
+  /** Whether a job has still to finish, as far as this thread knows: surely so while it is unscheduled. */
+  #unfinished(job: Job<unknown>): boolean {
+    return job._state === PENDING && (graph.isUnscheduled(this.context, job._slot) || !job.settled);
   }
 
   schedule(job: Job<unknown>): void {
@@ -180,8 +187,12 @@ export class Engine {
   look(job: Job<unknown>): void {
     const { context } = this;
     if (job._isForeign()) return;
+    const { i32 } = context.memory;
+    const word = (job._slot << SLOT_LOG) + S_CONTINUATIONS;
+    // A plain read, as most looks are in vain; who sees an old value looks again.
+    if ((i32[word] & (CLOSING | AWAITED)) === 0) return;
     // Pairs with the finisher's closing of the list: it touches the slot no more, and the result is there.
-    const continuations = Atomics.load(context.memory.i32, (job._slot << SLOT_LOG) + S_CONTINUATIONS);
+    const continuations = Atomics.load(i32, word);
     if (continuations === CLOSED) this.runner.deliver(job._slot);
     else if (continuations & AWAITED) drainFinished(context);
   }
@@ -252,9 +263,7 @@ export class Engine {
   }
 
   #handle<R>(slot: number, id: number): Job<R> {
-    const job = new Job<R>(this, slot, id);
-    this.runner.setHandle(slot, job as Job<unknown>);
-    return job;
+    return this.runner.handleFor(this, slot, id) as Job<R>;
   }
 
   /** The handle that will have the outcome on this thread: for a job of another thread, an observer's. */
@@ -323,7 +332,7 @@ export class Engine {
   /**
    * Writes arguments into a slot that was just taken; gives it back if that fails.
    *
-   * @param all the arguments of the caller, of which the first is no argument of the job
+   * @param all the arguments, if there are more than FEW
    */
   writeArguments(
     slot: number,
@@ -332,7 +341,7 @@ export class Engine {
     b: unknown,
     c: unknown,
     d: unknown,
-    all: ArrayLike<unknown>,
+    all: readonly unknown[],
   ): void {
     const { i32 } = this.context.memory;
     const word = (slot << SLOT_LOG) + S_FUNCTION;
@@ -340,7 +349,7 @@ export class Engine {
       const noted =
         count <= FEW
           ? this.codec.writeFew(slot, count, a, b, c, d)
-          : this.codec.writeArguments(slot, Array.prototype.slice.call(all, 1));
+          : this.codec.writeArguments(slot, all);
       i32[word] |= noted;
     } catch (error) {
       this.#refuse(slot, i32[word], error);

@@ -1,7 +1,7 @@
 import { awaitGroup, groupIsDone } from "../scheduler/group.js";
 import { FEW, NONE } from "../values/codec.js";
 import type { Engine } from "./engine.js";
-import { type Deferred, deferred } from "./job.js";
+import { type Deferred, deferred } from "./outcomes.js";
 
 /**
  * Many jobs that are waited for together. A job of a group has no handle and no result, and
@@ -31,11 +31,13 @@ export class Group implements PromiseLike<void> {
   run<A extends unknown[]>(fn: (...args: A) => unknown, ...args: A): void;
   run(fn: unknown, a?: unknown, b?: unknown, c?: unknown, d?: unknown): void {
     if (this.#record === 0) this.#record = this.#engine.makeGroup(this);
-    // biome-ignore lint/complexity/noArguments: `...args` would make an array for each job.
+    // biome-ignore-start lint/complexity/noArguments: `...args`, or `arguments` itself handed on, would make an object for each job.
     const count = arguments.length - 1;
+    const all: unknown[] = count > FEW ? [] : NONE;
+    for (let k = 1; count > FEW && k <= count; k++) all.push(arguments[k]);
+    // biome-ignore-end lint/complexity/noArguments: as above
     const slot = this.#engine.spawnInGroup(this.#record, fn);
-    // biome-ignore lint/complexity/noArguments: as above; used only where there are many.
-    if (count > 0) this.#engine.writeArguments(slot, count, a, b, c, d, count > FEW ? arguments : NONE);
+    if (count > 0) this.#engine.writeArguments(slot, count, a, b, c, d, all);
     this.#engine.submit(slot);
     this.#count++;
   }

@@ -3,7 +3,8 @@ import { FUNCTION_MASK, S_FUNCTION, S_GENERATION, SLOT_LOG } from "../memory/lay
 import { FAILED_JOB, JOB, TAG } from "../values/boxes.js";
 import type { Handles } from "../values/codec.js";
 import type { Engine } from "./engine.js";
-import { FAILED, Job, PENDING } from "./job.js";
+import { Job } from "./job.js";
+import { FAILED, PENDING } from "./outcomes.js";
 
 /** No slot has it: the handle of a job whose outcome its owner has taken over. */
 const STALE = -1;
@@ -51,7 +52,7 @@ export class HandleCodec implements Handles {
     const content = memory.i32[2 * cell];
     if (kind === FAILED_JOB) {
       const job = this.#engine.foreignHandle(0, STALE, 0);
-      job._settle(FAILED, runner.errorOf(content, "(unknown)"));
+      job._outcomes.settle(0, FAILED, runner.errorOf(content, "(unknown)"));
       return job;
     }
     memory.reach(content << SLOT_LOG);

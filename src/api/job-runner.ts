@@ -7,6 +7,7 @@ import {
   S_FAILURE,
   S_FUNCTION,
   SLOT_LOG,
+  slotAt,
   slotIndex,
 } from "../memory/layout.js";
 import type { Context, Runner } from "../scheduler/context.js";
@@ -21,10 +22,12 @@ import {
   loadFailure,
   storeFailure,
 } from "../values/failures.js";
+import type { Engine } from "./engine.js";
 import { ArenaFullError, DependencyFailedError, JobFailedError, ShutdownError } from "./errors.js";
 import type { Functions } from "./functions.js";
 import type { Group } from "./group.js";
-import { DONE, FAILED, type Job } from "./job.js";
+import { Job } from "./job.js";
+import { type Deferred, DONE, FAILED, Outcomes, SHARING_LOG } from "./outcomes.js";
 
 export class JobRunner implements Runner {
   readonly openGroups = new Set<Group>();
@@ -32,15 +35,22 @@ export class JobRunner implements Runner {
   readonly #report: (error: Error) => void;
   #context!: Context;
   #codec!: Codec;
-  #handles: (Job<unknown> | undefined)[] = [];
+  /** Where the outcome of each slot's job goes: the number of the outcomes and the place in them, or NOWHERE. */
+  #places = new Int32Array(0);
+  /** The outcomes with pending jobs, by number; and numbers that are free. */
+  readonly #outcomes: (Outcomes | undefined)[] = [];
+  readonly #freeNumbers: number[] = [];
+  /** The outcomes with room for more jobs, by function. */
+  readonly #open: (Outcomes | undefined)[];
   /** Failed jobs that nobody had waited for when they failed. */
-  #unobserved: Job<unknown>[] = [];
+  #unobserved: { outcomes: Outcomes; place: number }[] = [];
   /** Called when a job has failed and nobody has waited for it yet. */
   onUnobserved: () => void = () => {};
 
   constructor(functions: Functions, report: (error: Error) => void) {
     this.#functions = functions;
     this.#report = report;
+    this.#open = new Array(functions.names.length).fill(undefined);
   }
 
   attach(context: Context, codec: Codec): void {
@@ -48,10 +58,28 @@ export class JobRunner implements Runner {
     this.#codec = codec;
   }
 
-  setHandle(slot: number, job: Job<unknown>): void {
+  /** Makes the handle of a new job. */
+  handleFor(engine: Engine, slot: number, functionId: number): Job<unknown> {
+    let outcomes = this.#open[functionId];
+    if (outcomes === undefined || outcomes.full) outcomes = this.#openOutcomes(engine, functionId);
+    const place = outcomes.take();
     const index = slotIndex(slot);
-    if (index >= this.#handles.length) this.#handles = this.#handles.concat(new Array(Math.max(1024, index)));
-    this.#handles[index] = job;
+    if (index >= this.#places.length) this.#growPlaces(index);
+    this.#places[index] = (outcomes.number << SHARING_LOG) | place;
+    return new Job(outcomes, slot, place);
+  }
+
+  #openOutcomes(engine: Engine, functionId: number): Outcomes {
+    const outcomes = new Outcomes(engine, functionId, this.#freeNumbers.pop() ?? this.#outcomes.length);
+    this.#outcomes[outcomes.number] = outcomes;
+    this.#open[functionId] = outcomes;
+    return outcomes;
+  }
+
+  #growPlaces(index: number): void {
+    const larger = new Int32Array(2 ** Math.ceil(Math.log2(Math.max(1024, index + 1)))).fill(NOWHERE);
+    larger.set(this.#places);
+    this.#places = larger;
   }
 
   run(slot: number): void {
@@ -95,32 +123,42 @@ export class JobRunner implements Runner {
       return;
     }
     const index = slotIndex(slot);
-    const job = this.#handles[index] as Job<unknown>;
-    this.#handles[index] = undefined;
+    const place = this.#places[index];
+    const outcomes = this.#outcomes[place >>> SHARING_LOG] as Outcomes;
+    this.#places[index] = NOWHERE;
     const failure = this.#context.memory.i32[(slot << SLOT_LOG) + S_FAILURE];
     if (failure !== 0) {
-      this.#deliverFailure(job, failure);
+      this.#deliverFailure(slot, outcomes, place, failure);
       return;
     }
     const result = this.#codec.readResult(slot);
     releaseSlot(this.#context, slot);
-    const waiting = job._settle(DONE, result);
+    const waiting = this.#settle(outcomes, place, DONE, result);
     if (waiting === undefined) return;
     waiting.resolve(result);
     this.settledPromises++;
   }
 
-  #deliverFailure(job: Job<unknown>, failure: number): void {
-    const error = this.errorOf(failure, job.name);
-    releaseSlot(this.#context, job._slot);
-    const waiting = job._settle(FAILED, error);
-    if (!job._observed) {
-      this.#unobserved.push(job);
+  #deliverFailure(slot: number, outcomes: Outcomes, place: number, failure: number): void {
+    const error = this.errorOf(failure, this.#functions.nameOf(outcomes.functionId));
+    releaseSlot(this.#context, slot);
+    const waiting = this.#settle(outcomes, place, FAILED, error);
+    if ((outcomes.observed & (1 << place)) === 0) {
+      this.#unobserved.push({ outcomes, place });
       this.onUnobserved();
     }
     if (waiting === undefined) return;
     waiting.reject(error);
     this.settledPromises++;
+  }
+
+  #settle(outcomes: Outcomes, place: number, state: number, outcome: unknown): Deferred<unknown> | undefined {
+    const waiting = outcomes.settle(place, state, outcome);
+    if (outcomes.finished) {
+      this.#outcomes[outcomes.number] = undefined;
+      this.#freeNumbers.push(outcomes.number);
+    }
+    return waiting;
   }
 
   /** Promises settled so far; the listener compares it with those it has made. */
@@ -201,29 +239,38 @@ export class JobRunner implements Runner {
     if (this.#unobserved.length === 0) return;
     const failed = this.#unobserved;
     this.#unobserved = [];
-    for (const job of failed) if (!job._observed) this.#report(job._outcome as Error);
+    for (const { outcomes, place } of failed) {
+      if ((outcomes.observed & (1 << place)) === 0) this.#report(outcomes.valueOf(place) as Error);
+    }
   }
 
   /** How many jobs of this thread have not finished, by function name. */
   pendingByName(): Record<string, number> {
     const counts: Record<string, number> = {};
-    for (const job of this.#handles) if (job !== undefined) counts[job.name] = (counts[job.name] ?? 0) + 1;
+    for (const outcomes of this.#outcomes) {
+      if (outcomes === undefined) continue;
+      const pending = bits(outcomes.taken & ~outcomes.settled);
+      const name = this.#functions.nameOf(outcomes.functionId);
+      if (pending > 0) counts[name] = (counts[name] ?? 0) + pending;
+    }
     return counts;
   }
 
   /** Fails all handles that are still pending, and reports what nobody has waited for. */
   abandon(error: ShutdownError): void {
-    for (const job of this.#handles) {
-      if (job === undefined) continue;
+    this.#places.forEach((place, index) => {
+      if (place === NOWHERE) return;
+      const outcomes = this.#outcomes[place >>> SHARING_LOG] as Outcomes;
       // A job that was never scheduled may hide the failure of one before it.
-      const failure = this.#context.memory.i32[(job._slot << SLOT_LOG) + S_FAILURE];
-      if (failure !== 0 && !job._observed) this.#report(this.errorOf(failure, job.name));
-      const waiting = job._settle(FAILED, error);
-      if (waiting === undefined) continue;
+      const failure = this.#context.memory.i32[(slotAt(index) << SLOT_LOG) + S_FAILURE];
+      const observed = (outcomes.observed & (1 << place)) !== 0;
+      if (failure !== 0 && !observed) this.#report(this.errorOf(failure, this.#functions.nameOf(outcomes.functionId)));
+      const waiting = this.#settle(outcomes, place, FAILED, error);
+      if (waiting === undefined) return;
       waiting.reject(error);
       this.settledPromises++;
-    }
-    this.#handles = [];
+    });
+    this.#places.fill(NOWHERE);
     // Failures of groups that nobody has waited for.
     for (const group of this.openGroups) group._abandon(error, this.#report);
     this.reportUnobserved();
@@ -237,6 +284,16 @@ export class JobRunner implements Runner {
       this.#context.payloads.free(block);
     }
   }
+}
+
+/** In the table of places: the slot has no job of this thread. */
+const NOWHERE = -1;
+
+/** How many bits of a word are set. */
+function bits(word: number): number {
+  let count = 0;
+  for (let rest = word; rest !== 0; rest &= rest - 1) count++;
+  return count;
 }
 
 function toError(failure: Failure): Error {

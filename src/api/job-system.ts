@@ -89,9 +89,11 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
    */
   spawn<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): Job<Awaited<R>>;
   spawn(fn: unknown, a?: unknown, b?: unknown, c?: unknown, d?: unknown): Job<unknown> {
-    // biome-ignore-start lint/complexity/noArguments: `...args` would make an array for each job.
+    // biome-ignore-start lint/complexity/noArguments: `...args`, or `arguments` itself handed on, would make an object for each job.
     const count = arguments.length - 1;
-    return this.#engine.spawn(fn, count, a, b, c, d, count > FEW ? arguments : NONE);
+    const all: unknown[] = count > FEW ? [] : NONE;
+    for (let k = 1; count > FEW && k <= count; k++) all.push(arguments[k]);
+    return this.#engine.spawn(fn, count, a, b, c, d, all);
     // biome-ignore-end lint/complexity/noArguments: as above
   }
 
@@ -104,9 +106,11 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
    */
   run<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): Job<Awaited<R>>;
   run(fn: unknown, a?: unknown, b?: unknown, c?: unknown, d?: unknown): Job<unknown> {
-    // biome-ignore-start lint/complexity/noArguments: `...args` would make an array for each job.
+    // biome-ignore-start lint/complexity/noArguments: `...args`, or `arguments` itself handed on, would make an object for each job.
     const count = arguments.length - 1;
-    return this.#engine.run(fn, count, a, b, c, d, count > FEW ? arguments : NONE);
+    const all: unknown[] = count > FEW ? [] : NONE;
+    for (let k = 1; count > FEW && k <= count; k++) all.push(arguments[k]);
+    return this.#engine.run(fn, count, a, b, c, d, all);
     // biome-ignore-end lint/complexity/noArguments: as above
   }
 

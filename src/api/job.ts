@@ -1,15 +1,5 @@
 import type { Engine } from "./engine.js";
-
-/** States of a handle, and how many bits they take. */
-export const PENDING = 0;
-export const DONE = 1;
-export const FAILED = 2;
-const STATE = 3;
-/** Somebody will hear of its failure. */
-const OBSERVED = 4;
-/** It is the handle of a job of another thread. */
-const FOREIGN = 8;
-const FUNCTION_SHIFT = 4;
+import { type Deferred, Outcomes, SHARING_LOG } from "./outcomes.js";
 
 /**
  * What a job is for linking. Every job is assignable to it; but as no job is a subtype of it (it lacks
@@ -27,18 +17,15 @@ export interface Linkable {
  * Made by `spawn` and `run`. It is a lazy thenable: awaiting it schedules it.
  */
 export class Job<R> implements PromiseLike<R> {
-  /** @internal */ readonly _engine: Engine;
-  /** @internal */ readonly _slot: number;
-  /** Its state, flags and function: few fields, as there may be millions of handles. */
-  #bits: number;
-  /** When settled, the outcome; until then, what waits for it. */
-  #value: unknown = undefined;
+  /** @internal What is known of this job's outcome, and of others'. */
+  declare readonly _outcomes: Outcomes;
+  /** Its slot, and its place in the outcomes in the lowest bits, where shifts look for it. */
+  declare readonly _place: number;
 
   /** @internal */
-  constructor(engine: Engine, slot: number, functionId: number) {
-    this._engine = engine;
-    this._slot = slot;
-    this.#bits = functionId << FUNCTION_SHIFT;
+  constructor(outcomes: Outcomes, slot: number, place: number) {
+    this._outcomes = outcomes;
+    this._place = (slot << SHARING_LOG) | place;
   }
 
   /** The name of the job function. */
@@ -48,8 +35,9 @@ export class Job<R> implements PromiseLike<R> {
 
   /** Whether the job is done or has failed; of a job that another thread has spawned, as far as this thread knows. */
   get settled(): boolean {
-    if ((this.#bits & STATE) === PENDING) this._engine.look(this);
-    return (this.#bits & STATE) !== PENDING;
+    const bit = 1 << this._place;
+    if ((this._outcomes.settled & bit) === 0) this._engine.look(this);
+    return (this._outcomes.settled & bit) !== 0;
   }
 
   /**
@@ -112,56 +100,48 @@ export class Job<R> implements PromiseLike<R> {
   }
 
   /** @internal */
+  get _engine(): Engine {
+    return this._outcomes.engine;
+  }
+
+  /** @internal The job's slot, as long as it is pending. */
+  get _slot(): number {
+    return this._place >>> SHARING_LOG;
+  }
+
+  /** @internal */
   get _functionId(): number {
-    return this.#bits >>> FUNCTION_SHIFT;
+    return this._outcomes.functionId;
   }
 
   /** @internal */
   get _state(): number {
-    return this.#bits & STATE;
+    return this._outcomes.stateOf(this._place);
   }
 
   /** @internal The result or the error, once settled. */
   get _outcome(): unknown {
-    return this.#value;
-  }
-
-  /** @internal @returns what waited for it */
-  _settle(state: number, outcome: unknown): Deferred<R> | undefined {
-    const waiting = this.#value as Deferred<R> | undefined;
-    this.#bits |= state;
-    this.#value = outcome;
-    return waiting;
+    return this._outcomes.valueOf(this._place);
   }
 
   /** @internal What waits for it, while it is pending. */
   get _waiting(): Deferred<R> | undefined {
-    return this.#value as Deferred<R> | undefined;
+    return this._outcomes.valueOf(this._place) as Deferred<R> | undefined;
   }
 
   /** @internal */
   set _waiting(waiting: Deferred<R>) {
-    this.#value = waiting;
+    this._outcomes.setValue(this._place, waiting);
   }
 
-  /** @internal */
-  get _observed(): boolean {
-    return (this.#bits & OBSERVED) !== 0;
-  }
-
-  /** @internal */
+  /** @internal Somebody will hear of its failure. */
   _observe(): void {
-    this.#bits |= OBSERVED;
+    this._outcomes.observed |= 1 << this._place;
   }
 
-  /** @internal */
+  /** @internal Whether it is the handle of a job of another thread. */
   _isForeign(): this is ForeignJob<R> {
-    return (this.#bits & FOREIGN) !== 0;
-  }
-
-  /** @internal */
-  protected _setForeign(): void {
-    this.#bits |= FOREIGN;
+    return this._outcomes.number === FOREIGN;
   }
 
   /** @internal */
@@ -169,6 +149,9 @@ export class Job<R> implements PromiseLike<R> {
     this._engine.expectNotice(this);
   }
 }
+
+/** The number of the outcomes of a handle that this thread has not spawned. */
+const FOREIGN = -1;
 
 /** The handle of a job of another thread: that may have released its slot, which has another generation then. */
 export class ForeignJob<R> extends Job<R> {
@@ -178,25 +161,7 @@ export class ForeignJob<R> extends Job<R> {
 
   /** @internal */
   constructor(engine: Engine, slot: number, generation: number, functionId: number) {
-    super(engine, slot, functionId);
+    super(new Outcomes(engine, functionId, FOREIGN), slot, 0);
     this._generation = generation;
-    this._setForeign();
   }
-}
-
-/** A promise with the functions that settle it. */
-export interface Deferred<R> {
-  readonly promise: Promise<R>;
-  resolve(result: R): void;
-  reject(error: unknown): void;
-}
-
-export function deferred<R>(): Deferred<R> {
-  let resolve!: (result: R) => void;
-  let reject!: (error: unknown) => void;
-  const promise = new Promise<R>((onResult, onError) => {
-    resolve = onResult;
-    reject = onError;
-  });
-  return { promise, resolve, reject };
 }

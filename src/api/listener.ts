@@ -12,8 +12,9 @@ import { drainFinished } from "../scheduler/finish.js";
 import { relax } from "../scheduler/relax.js";
 import { LISTENING, URGENT } from "../sync/event-count.js";
 import type { Group } from "./group.js";
-import { DONE, deferred, FAILED, type Job } from "./job.js";
+import type { Job } from "./job.js";
 import type { JobRunner } from "./job-runner.js";
+import { DONE, deferred, FAILED } from "./outcomes.js";
 
 /** How long to look before listening, in milliseconds; about as long as two threads take to wake each other. */
 const PATIENT = 0.3;

@@ -1,7 +1,7 @@
 /** The worker threads of a system, as the creating thread sees them. */
 import { MessageChannel, type MessagePort, receiveNow, startThread, type Worker } from "../platform/node.js";
 import type { Link } from "../values/shared-objects.js";
-import { deferred } from "./job.js";
+import { deferred } from "./outcomes.js";
 import type { WorkerMessage, WorkerStart } from "./messages.js";
 
 export class WorkerPool {

@@ -56,6 +56,11 @@ export function slotIndex(slot: number): number {
   return ((slot >>> (SLOTS_LOG + 1)) << SLOTS_LOG) | (slot & ((1 << SLOTS_LOG) - 1));
 }
 
+/** The slot with a number of `slotIndex`. */
+export function slotAt(index: number): number {
+  return ((index >>> SLOTS_LOG) << (SLOTS_LOG + 1)) | (index & ((1 << SLOTS_LOG) - 1));
+}
+
 /** S_FUNCTION: function id (20 bits), number of arguments (4 bits), flags. */
 export const FUNCTION_BITS = 20;
 export const FUNCTION_MASK = (1 << FUNCTION_BITS) - 1;

@@ -31,7 +31,7 @@ export interface Handles {
 /** How many arguments `writeFew` takes. */
 export const FEW = 4;
 /** No more arguments than these. */
-export const NONE: ArrayLike<unknown> = [];
+export const NONE: unknown[] = [];
 
 /** Where in an argument something is. */
 function argumentPlace(index: number): (path: string) => string {
