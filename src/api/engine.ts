@@ -108,7 +108,6 @@ export class Engine {
   ): Job<unknown> {
     if (this.closed !== undefined) throw this.closed;
     const id = this.functions.idOf(fn);
-    if (this.context.outstanding.due) this.context.outstanding.sweep(this.context);
     let slot = takeSlot(this.context, id, prerequisites, 0);
     if (slot === 0) slot = this.#takeWhenFull(id, () => takeSlot(this.context, id, prerequisites, 0));
     if (count > 0) this.writeArguments(slot, count, a, b, c, d, all);
@@ -116,6 +115,7 @@ export class Engine {
   }
 
   link(first: Job<unknown>, next: Job<unknown>): void {
+    if (this.#linkUnscheduled(first, next)) return;
     this.checkOpen();
     this.#check(first, "the prerequisite");
     this.#check(next, "the job after");
@@ -137,6 +137,17 @@ export class Engine {
     } finally {
       this.#letGo(next);
     }
+  }
+
+  /** The usual case in short: two jobs of this thread that nobody else knows of yet. @returns false if it is another */
+  #linkUnscheduled(first: Job<unknown>, next: Job<unknown>): boolean {
+    if (!(first instanceof Job && next instanceof Job) || this.context.pinning || this.closed !== undefined)
+      return false;
+    if (first._engine !== this || first._state !== PENDING || next._engine !== this || next._state !== PENDING)
+      return false;
+    const linked = graph.linkUnscheduled(this.context, first._slot, next._slot);
+    if (linked) first._observe();
+    return linked;
   }
 
   /** Whether a job has still to finish, as far as this thread knows: surely so while it is unscheduled. */
@@ -346,10 +357,7 @@ export class Engine {
     const { i32 } = this.context.memory;
     const word = (slot << SLOT_LOG) + S_FUNCTION;
     try {
-      const noted =
-        count <= FEW
-          ? this.codec.writeFew(slot, count, a, b, c, d)
-          : this.codec.writeArguments(slot, all);
+      const noted = count <= FEW ? this.codec.writeFew(slot, count, a, b, c, d) : this.codec.writeArguments(slot, all);
       i32[word] |= noted;
     } catch (error) {
       this.#refuse(slot, i32[word], error);

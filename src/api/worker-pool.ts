@@ -1,8 +1,8 @@
 /** The worker threads of a system, as the creating thread sees them. */
 import { MessageChannel, type MessagePort, receiveNow, startThread, type Worker } from "../platform/node.js";
 import type { Link } from "../values/shared-objects.js";
-import { deferred } from "./outcomes.js";
 import type { WorkerMessage, WorkerStart } from "./messages.js";
+import { deferred } from "./outcomes.js";
 
 export class WorkerPool {
   readonly count: number;

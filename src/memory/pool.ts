@@ -49,6 +49,11 @@ export class Pool {
     this.#free = new Int32Array(2 * shape.batch);
   }
 
+  /** Whether this thread has no free cell at hand. */
+  get empty(): boolean {
+    return this.#count === 0;
+  }
+
   /** Takes a cell. @returns its address, or 0 when there is none */
   take(): number {
     if (this.#count === 0 && !this.#refill()) return 0;

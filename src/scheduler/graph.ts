@@ -85,8 +85,7 @@ export function isUnscheduled(context: Context, slot: number): boolean {
 /** Makes `next` run after `first`. Both slots are this thread's own or pinned. */
 export function link(context: Context, first: number, next: number): number {
   if (!isUnscheduled(context, next)) return TOO_LATE;
-  const own = context.pinning ? 0 : ownEdge(context, first, next);
-  if (own !== 0) return LINKED;
+  if (!context.pinning) noteCycle(context, first, next);
   const address = context.edges.take();
   if (address === 0) return NO_ROOM;
   const { i32 } = context.memory;
@@ -100,17 +99,35 @@ export function link(context: Context, first: number, next: number): number {
   return LINKED;
 }
 
-/** Links with the edge inside `next`'s slot, if it is free. @returns the edge, or 0 */
-function ownEdge(context: Context, first: number, next: number): number {
+/**
+ * As `link`, for two jobs of this thread while no handles have crossed threads (invariant 5).
+ *
+ * @returns false if one of them is scheduled, or there is no memory; then nothing was done
+ */
+export function linkUnscheduled(context: Context, first: number, next: number): boolean {
   const { i32 } = context.memory;
+  const from = first << SLOT_LOG;
   const to = next << SLOT_LOG;
-  noteCycle(context, first, next);
-  if (i32[to + S_PREREQUISITES] !== 0) return 0;
-  const edge = OWN_EDGE | next;
-  i32[to + S_PREREQUISITES] = edge;
-  i32[to + S_EDGE + E_SOURCE] = first;
-  addContinuation(context, first, next, edge, to + S_EDGE);
-  return edge;
+  const before = i32[from + S_PREREQUISITES];
+  const newest = i32[to + S_PREREQUISITES];
+  if ((before | newest) & SEALED) return false;
+  const head = i32[from + S_CONTINUATIONS];
+  let edge = OWN_EDGE | next;
+  let words = to + S_EDGE;
+  if (newest !== 0) {
+    words = context.edges.take();
+    if (words === 0) return false;
+    edge = words >>> EDGE_LOG;
+    context.memory.i32[words + E_TARGET] = next;
+    context.memory.i32[words + E_OLDER] = newest;
+  }
+  const now = context.memory.i32;
+  now[words + E_SOURCE] = first;
+  now[words + E_NEXT] = head;
+  now[to + S_PREREQUISITES] = edge;
+  now[from + S_CONTINUATIONS] = edge;
+  if ((now[to + S_CONTINUATIONS] !== 0 && before !== 0) || first === next) context.cyclesPossible = true;
+  return true;
 }
 
 /**
@@ -193,6 +210,7 @@ function meet(context: Context, slot: number): void {
   publishReady(context);
 }
 
+/** What `schedule` has still to visit. */
 const stack: number[] = [];
 /** In which call of `schedule` each slot's job was last sealed, and whether that call has published any job. */
 let sealedIn = new Int32Array(4096);
@@ -208,26 +226,31 @@ let published = false;
 export function schedule(context: Context, slot: number): number[] | undefined {
   if (!isUnscheduled(context, slot)) return undefined;
   if (context.pinning || context.cyclesPossible) return scheduleSearched(context, slot);
-  const { memory } = context;
+  const { i32 } = context.memory;
   let appended = 0;
   call = (call + 1) | 0;
   published = false;
-  stack.push(slot);
-  while (stack.length > 0) {
-    const job = stack.pop() as number;
-    const before = memory.i32[(job << SLOT_LOG) + S_PREREQUISITES];
-    if (before & SEALED) continue;
-    memory.i32[(job << SLOT_LOG) + S_PREREQUISITES] = before | SEALED;
-    const index = slotIndex(job);
-    if (index >= sealedIn.length) sealedIn = enlarged(sealedIn, 2 * index);
-    sealedIn[index] = call;
-    // Only jobs of this thread, as long as no handles have come from others.
-    context.outstanding.add(job);
-    if (!descend(context, job, before)) continue;
-    appendReady(context, job);
-    if (++appended % PUBLISH_EVERY !== 0) continue;
-    publishReady(context);
-    published = true;
+  for (let job = slot; job !== 0; ) {
+    const word = (job << SLOT_LOG) + S_PREREQUISITES;
+    const before = i32[word];
+    let next = 0;
+    if ((before & SEALED) === 0) {
+      i32[word] = before | SEALED;
+      const index = slotIndex(job);
+      if (index >= sealedIn.length) sealedIn = enlarged(sealedIn, 2 * index);
+      sealedIn[index] = call;
+      // Only jobs of this thread, as long as no handles have come from others.
+      context.outstanding.add(job);
+      if (before !== 0) next = descend(context, job, before);
+      if (next === 0 && (before === 0 || nowReady)) {
+        appendReady(context, job);
+        if (++appended % PUBLISH_EVERY === 0) {
+          publishReady(context);
+          published = true;
+        }
+      }
+    }
+    job = next !== 0 ? next : (stack.pop() ?? 0);
   }
   if (appended % PUBLISH_EVERY !== 0) publishReady(context);
   return undefined;
@@ -239,27 +262,36 @@ function enlarged(array: Int32Array<ArrayBuffer>, length: number): Int32Array<Ar
   return larger;
 }
 
-/** Counts the prerequisites of a job that was just sealed, and puts the unscheduled ones on the stack. @returns whether it is ready */
-function descend(context: Context, job: number, newest: number): boolean {
-  if (newest === 0) return true;
-  const { memory } = context;
+/** Whether the job that `descend` was called for is ready. */
+let nowReady = false;
+
+/**
+ * Counts the prerequisites of a job that was just sealed.
+ *
+ * @returns the oldest that is unscheduled, to go on with, or 0; the others are put on the stack
+ */
+function descend(context: Context, job: number, newest: number): number {
+  const { i32 } = context.memory;
   let count = 0;
   let noneStarted = true;
-  // Newest first, so that the oldest is on top of the stack and is scheduled first.
+  let next = 0;
+  // Newest first, so that the oldest is gone on with.
   for (let edge = newest; edge !== 0; count++) {
     const words = wordsOf(edge);
-    memory.reach(words);
-    const source = memory.i32[words + E_SOURCE];
+    const source = i32[words + E_SOURCE];
     if (source === 0) noneStarted = false;
-    else if ((memory.i32[(source << SLOT_LOG) + S_PREREQUISITES] & SEALED) === 0) stack.push(source);
-    else if (published || sealedIn[slotIndex(source)] !== call) noneStarted = false;
-    edge = olderThan(memory.i32, edge, words);
+    else if ((i32[(source << SLOT_LOG) + S_PREREQUISITES] & SEALED) === 0) {
+      if (next !== 0) stack.push(next);
+      next = source;
+    } else if (published || sealedIn[slotIndex(source)] !== call) noneStarted = false;
+    edge = olderThan(i32, edge, words);
   }
-  if (!noneStarted) return countAll(context, job, count);
+  nowReady = false;
+  if (!noneStarted) nowReady = countAll(context, job, count);
   // None of them can finish before this thread has published what is written here.
-  if (newest & OWN_EDGE) memory.i32[(job << SLOT_LOG) + S_PREREQUISITES] = newest | SEALED | SINGLE;
-  else memory.i32[(job << SLOT_LOG) + S_UNMET] = count;
-  return false;
+  else if (newest & OWN_EDGE) i32[(job << SLOT_LOG) + S_PREREQUISITES] = newest | SEALED | SINGLE;
+  else i32[(job << SLOT_LOG) + S_UNMET] = count;
+  return next;
 }
 
 /** Adds the number of prerequisites of a sealed job. @returns whether they are all met */

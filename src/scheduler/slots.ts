@@ -27,6 +27,7 @@ const LAST_GENERATION = 0x7fffffff;
  * @returns 0 when the arena is full
  */
 export function takeSlot(context: Context, header: number, prerequisites: number, continuations: number): number {
+  if (context.slots.empty) context.outstanding.sweepSome(context);
   const address = context.slots.take();
   if (address === 0) return 0;
   const { i32 } = context.memory;
