@@ -171,9 +171,9 @@ export class Engine {
   wait<R>(job: Job<R>): R {
     const own = this.#own(job);
     own._observe();
-    if (own._state === PENDING) {
+    if (!own._isSettled()) {
       if (graph.isUnscheduled(this.context, own._slot)) this.schedule(own);
-      if (own._state === PENDING) this.help(own);
+      if (!own._isSettled()) this.help(own);
     }
     if (own._state === FAILED) throw own._outcome;
     return own._outcome as R;
@@ -219,6 +219,10 @@ export class Engine {
   }
 
   promiseOf<R>(job: Job<R>): Promise<R> {
+    if (job._isSettled() || job.settled) {
+      job._observe();
+      return this.listener.promiseOf(job);
+    }
     let own: Job<R>;
     try {
       own = this.#own(job);

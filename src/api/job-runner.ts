@@ -11,7 +11,7 @@ import {
   slotIndex,
 } from "../memory/layout.js";
 import type { Context, Runner } from "../scheduler/context.js";
-import { releaseSlot, retire } from "../scheduler/slots.js";
+import { isPrivate, releaseSlot, retire } from "../scheduler/slots.js";
 import { type Codec, FEW, NoRoom } from "../values/codec.js";
 import {
   DETAILS_LOST,
@@ -82,25 +82,27 @@ export class JobRunner implements Runner {
     this.#places = larger;
   }
 
-  run(slot: number): void {
-    const header = this.#context.memory.i32[(slot << SLOT_LOG) + S_FUNCTION];
+  run(slot: number, header: number): boolean {
     const fn = this.#functions.get(header & FUNCTION_MASK);
     try {
       const result = this.#call(fn, slot, header);
-      if (
-        typeof result === "object" &&
-        result !== null &&
-        typeof (result as PromiseLike<unknown>).then === "function"
-      ) {
+      if (typeof result === "object" && result !== null && isThenable(result)) {
         throw new TypeError(
           "the job function returned a promise (or a Job); jobs must be synchronous: use wait() inside a job",
         );
       }
-      if (!(header & F_GROUP)) this.#codec.writeResult(slot, result);
+      if (header & F_GROUP) return false;
+      // Whoever is both the owner and the finisher need not take the result to shared memory and back.
+      if ((typeof result === "number" || result === undefined) && isPrivate(this.#context, slot)) {
+        this.#deliverResult(slot, result);
+        return true;
+      }
+      this.#codec.writeResult(slot, result);
     } catch (error) {
       const thrown = error instanceof NoRoom ? new ArenaFullError("shared memory has no room for the result") : error;
       this.#setFailure(slot, { kind: "threw", job: this.nameIn(slot), error: thrown });
     }
+    return false;
   }
 
   #call(fn: (...args: unknown[]) => unknown, slot: number, header: number): unknown {
@@ -122,16 +124,21 @@ export class JobRunner implements Runner {
       this.#context.undelivered.push(slot);
       return;
     }
-    const index = slotIndex(slot);
-    const place = this.#places[index];
-    const outcomes = this.#outcomes[place >>> SHARING_LOG] as Outcomes;
-    this.#places[index] = NOWHERE;
     const failure = this.#context.memory.i32[(slot << SLOT_LOG) + S_FAILURE];
-    if (failure !== 0) {
-      this.#deliverFailure(slot, outcomes, place, failure);
-      return;
-    }
-    const result = this.#codec.readResult(slot);
+    if (failure === 0) this.#settleWith(slot, this.#codec.readResult(slot));
+    else this.#deliverFailure(slot, failure);
+  }
+
+  /** Takes over the result of a private job that has just run here. */
+  #deliverResult(slot: number, result: unknown): void {
+    this.#context.outstanding.remove(slot);
+    retire(this.#context, slot);
+    this.#settleWith(slot, result);
+  }
+
+  #settleWith(slot: number, result: unknown): void {
+    const place = this.#leave(slot);
+    const outcomes = this.#outcomes[place >>> SHARING_LOG] as Outcomes;
     releaseSlot(this.#context, slot);
     const waiting = this.#settle(outcomes, place, DONE, result);
     if (waiting === undefined) return;
@@ -139,7 +146,17 @@ export class JobRunner implements Runner {
     this.settledPromises++;
   }
 
-  #deliverFailure(slot: number, outcomes: Outcomes, place: number, failure: number): void {
+  /** The slot is no longer its job's. @returns where the outcome goes */
+  #leave(slot: number): number {
+    const index = slotIndex(slot);
+    const place = this.#places[index];
+    this.#places[index] = NOWHERE;
+    return place;
+  }
+
+  #deliverFailure(slot: number, failure: number): void {
+    const place = this.#leave(slot);
+    const outcomes = this.#outcomes[place >>> SHARING_LOG] as Outcomes;
     const error = this.errorOf(failure, this.#functions.nameOf(outcomes.functionId));
     releaseSlot(this.#context, slot);
     const waiting = this.#settle(outcomes, place, FAILED, error);
@@ -288,6 +305,10 @@ export class JobRunner implements Runner {
 
 /** In the table of places: the slot has no job of this thread. */
 const NOWHERE = -1;
+
+function isThenable(value: object): boolean {
+  return typeof (value as PromiseLike<unknown>).then === "function";
+}
 
 /** How many bits of a word are set. */
 function bits(word: number): number {

@@ -35,9 +35,8 @@ export class Job<R> implements PromiseLike<R> {
 
   /** Whether the job is done or has failed; of a job that another thread has spawned, as far as this thread knows. */
   get settled(): boolean {
-    const bit = 1 << this._place;
-    if ((this._outcomes.settled & bit) === 0) this._engine.look(this);
-    return (this._outcomes.settled & bit) !== 0;
+    if (!this._isSettled()) this._engine.look(this);
+    return this._isSettled();
   }
 
   /**
@@ -112,6 +111,11 @@ export class Job<R> implements PromiseLike<R> {
   /** @internal */
   get _functionId(): number {
     return this._outcomes.functionId;
+  }
+
+  /** @internal As far as this thread knows without looking. */
+  _isSettled(): boolean {
+    return (this._outcomes.settled & (1 << this._place)) !== 0;
   }
 
   /** @internal */

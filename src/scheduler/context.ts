@@ -19,8 +19,12 @@ import { Outstanding } from "./outstanding.js";
 
 /** What the layers above do for the scheduler, which knows nothing of JavaScript values. */
 export interface Runner {
-  /** Runs the function of `slot` and leaves its result or its failure in the slot. */
-  run(slot: number): void;
+  /**
+   * Runs the function of `slot`, which has this `header`, and leaves its result or its failure in the slot.
+   *
+   * @returns true if nothing is left to do, as the job is private, has not failed, and its outcome is taken over
+   */
+  run(slot: number, header: number): boolean;
   /**
    * Takes over the outcome of `slot`, whose handle is on this thread.
    *
@@ -66,8 +70,8 @@ export class Context {
   counted = 0;
   /** How deep jobs wait inside jobs. */
   depth = 0;
-  /** Jobs executed; decides when to look elsewhere. */
-  executed = 0;
+  /** In how many looks for a job submitted ones come first: see ready.ts. */
+  untilFair = 1;
   /** threads: 1 – items appended on the main thread and not yet published. */
   unpublished: number[] = [];
   /** Jobs submitted in this stretch, and how many of them are not yet published: see ready.ts. */

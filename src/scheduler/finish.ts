@@ -36,22 +36,24 @@ import { releaseGroupSlot, unpinned } from "./slots.js";
  * @returns a job that this one has made ready and that the caller is to execute next (hand-off), or 0
  */
 export function execute(context: Context, slot: number): number {
-  const { memory, runner } = context;
+  const { runner } = context;
   const address = slot << SLOT_LOG;
-  const header = memory.i32[address + S_FUNCTION];
-  const group = header & F_GROUP ? memory.i32[address + S_OWNER] : 0;
+  const { i32 } = context.memory;
+  const header = i32[address + S_FUNCTION];
+  const group = header & F_GROUP ? i32[address + S_OWNER] : 0;
   if (context.countedGroup !== group) flushGroup(context);
   // A plain read: whoever sees a forced shutdown late runs one job more.
-  if (memory.i32[H_STATE] === CANCELLING && !(header & F_OBSERVER)) {
+  if (i32[H_STATE] === CANCELLING && !(header & F_OBSERVER)) {
     runner.drop(slot);
     runner.cancel(slot);
-  } else if (group === 0 && memory.i32[address + S_FAILURE] !== 0) {
+  } else if (group === 0 && i32[address + S_FAILURE] !== 0) {
     if (!(header & F_OBSERVER)) runner.drop(slot);
   } else if (!(header & F_OBSERVER)) {
-    runner.run(slot);
+    const over = runner.run(slot, header);
     if (context.submitted > 0) endStretch(context);
+    if (over) return 0;
   }
-  const failure = memory.i32[address + S_FAILURE];
+  const failure = context.memory.i32[address + S_FAILURE];
   if (group === 0) return failure === 0 ? finish(context, slot) : finishWhole(context, slot);
   countGroupJob(context, group, failure);
   releaseGroupSlot(context, slot);
@@ -69,12 +71,6 @@ function finish(context: Context, slot: number): number {
   const { i32 } = context.memory;
   const word = (slot << SLOT_LOG) + S_CONTINUATIONS;
   const own = i32[(slot << SLOT_LOG) + S_OWNER] === context.me;
-  if (own && !context.pinning && i32[word] === 0) {
-    // Nobody else knows of the job: only its owner links to it.
-    i32[word] = CLOSED;
-    context.runner.deliver(slot);
-    return 0;
-  }
   // May be old: the compare-exchange finds that out.
   const head = i32[word];
   const target = head === 0 ? 0 : onlyTarget(context, head);

@@ -92,7 +92,8 @@ function find(context: Context): number {
     const own = deque.steal();
     if (own !== NOTHING) return own;
   } else {
-    if (++context.executed % FAIRNESS === 0) {
+    if (--context.untilFair === 0) {
+      context.untilFair = FAIRNESS;
       const submitted = deques[MAIN].steal();
       if (submitted !== NOTHING) return submitted;
     }

@@ -56,6 +56,15 @@ export function releaseGroupSlot(context: Context, slot: number): void {
   context.slots.give(slot << SLOT_LOG);
 }
 
+/** Whether a job that runs on this thread concerns no other: its handle is here, and nothing comes after it so far. */
+export function isPrivate(context: Context, slot: number): boolean {
+  if (context.pinning) return false;
+  const { i32 } = context.memory;
+  const address = slot << SLOT_LOG;
+  // As no handles have crossed threads, only this thread writes to these words before the job has finished.
+  return i32[address + S_OWNER] === context.me && i32[address + S_CONTINUATIONS] === 0;
+}
+
 /**
  * Makes all handles of a job on other threads stale.
  *

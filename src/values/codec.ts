@@ -86,6 +86,10 @@ export class Codec {
    * @param count how many of `a` to `d` there are
    */
   writeFew(slot: number, count: number, a: unknown, b: unknown, c: unknown, d: unknown): number {
+    if (count === 1 && typeof a === "number") {
+      this.#put((slot << CELLS_LOG) + FIRST_CELL, a);
+      return 1 << FUNCTION_BITS;
+    }
     let cells = cellsFor(a);
     if (count > 1) cells += cellsFor(b);
     if (count > 2) cells += cellsFor(c);
