@@ -44,7 +44,9 @@ function benchmark(letter: string, name: string, about: string, more: Partial<Be
 
 export const BENCHMARKS: readonly Benchmark[] = [
   benchmark("a", "independent", "1M empty jobs through a group", { native: nativeTasks("independent") }),
-  benchmark("b", "handles", "1M empty jobs with a handle each"),
+  benchmark("b", "handles", "1M empty jobs with a handle each", {
+    native: [tbb("handles", "tbb-group", "independent"), tbb("handles, all kept", "tbb-group", "independent")],
+  }),
   benchmark("c", "chain", "100,000 jobs, each after the one before", {
     pools: POOL_NAMES,
     native: nativeGraph("chain"),
@@ -72,6 +74,6 @@ export const BENCHMARKS: readonly Benchmark[] = [
   benchmark("k", "memory", "1M jobs that live", { flags: ["--expose-gc"], processes: ONE_EACH }),
   // A young generation of its usual greatest size from the start, so that no collection falls into a measurement.
   benchmark("k", "heap", "jobs of a group", { flags: ["--expose-gc", "--min-semi-space-size=16"] }),
-  benchmark("k", "gc-share", "1M empty jobs with a handle each"),
+  benchmark("k", "gc-share", "1M empty jobs with a handle each, all kept"),
   benchmark("l", "growth", "empty jobs through a group, more and more"),
 ];

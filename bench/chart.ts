@@ -11,7 +11,7 @@ const SHOWN: Readonly<Record<string, string>> = {
   "wavefront, built and run": "wavefront, 500×500",
   "fan, built and run": "fan-out and fan-in, 100,000",
   "random-dag, built and run": "random graph of 100,000",
-  awaited: "200,000 awaited at once",
+  "awaited, one after the other": "200,000 in flight, awaited",
   "round trip, hot, p50": "one awaited, round trip",
 };
 

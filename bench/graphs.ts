@@ -6,7 +6,7 @@ import { counted, nsPerJob } from "./runs.js";
 import { withSystem } from "./system.js";
 import * as work from "./work.js";
 
-const WARM_UPS = 3;
+const WARM_UPS = 10;
 const COUNT = 100_000;
 const SIDE = 500;
 

@@ -36,7 +36,7 @@
 
 namespace {
 
-constexpr int WARM_UPS = 3;
+constexpr int WARM_UPS = 10;
 
 using Clock = std::chrono::steady_clock;
 using Nanoseconds = std::chrono::duration<double, std::nano>;

@@ -5,7 +5,7 @@ import { counted, nsPerJob } from "./runs.js";
 import { withSystem } from "./system.js";
 import * as work from "./work.js";
 
-const WARM_UPS = 3;
+const WARM_UPS = 10;
 const MILLION = 1_000_000;
 const FIB = 27;
 
@@ -19,8 +19,16 @@ async function independent(jobs: JobSystem): Promise<number> {
   return MILLION;
 }
 
-/** With a handle for each; when the last is done, the others are, but for the few that other workers just run. */
-export async function handles(jobs: JobSystem): Promise<number> {
+/** With a handle for each, of which none is kept; when the last is done, the others are, but for those that run just then. */
+async function handles(jobs: JobSystem): Promise<number> {
+  let last = jobs.run(work.nothing);
+  for (let k = 1; k < MILLION; k++) last = jobs.run(work.nothing);
+  await last;
+  return MILLION;
+}
+
+/** The same, and all handles are kept to the end. */
+export async function keptHandles(jobs: JobSystem): Promise<number> {
   const all: Job<void>[] = [];
   for (let k = 0; k < MILLION; k++) all.push(jobs.run(work.nothing));
   await all[MILLION - 1];
@@ -37,19 +45,25 @@ function spawns(n: number): number {
   return n < 2 ? 0 : 1 + spawns(n - 1) + spawns(n - 2);
 }
 
-function timed(name: string, workload: Workload): (threads: number) => Promise<Row[]> {
+async function timed(name: string, jobs: JobSystem, workload: Workload): Promise<Row> {
+  const samples = await counted(WARM_UPS, async () => {
+    const start = performance.now();
+    return nsPerJob(start, await workload(jobs));
+  });
+  return { name, unit: "ns/job", samples };
+}
+
+function benchmark(...workloads: [name: string, workload: Workload][]): (threads: number) => Promise<Row[]> {
   return (threads) =>
     withSystem(threads, async (jobs) => {
-      const samples = await counted(WARM_UPS, async () => {
-        const start = performance.now();
-        return nsPerJob(start, await workload(jobs));
-      });
-      return [{ name, unit: "ns/job", samples }];
+      const rows: Row[] = [];
+      for (const [name, workload] of workloads) rows.push(await timed(name, jobs, workload));
+      return rows;
     });
 }
 
 export const SUBMIT = {
-  independent: timed("independent", independent),
-  handles: timed("handles", handles),
-  "fork-join": timed("fork-join", forkJoin),
+  independent: benchmark(["independent", independent]),
+  handles: benchmark(["handles", handles], ["handles, all kept", keptHandles]),
+  "fork-join": benchmark(["fork-join", forkJoin]),
 };

@@ -1,0 +1,114 @@
+/** What must not happen in steady state, counted: allocations on the JavaScript heap, and wakes. */
+import assert from "node:assert/strict";
+import test from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import type { Group, Job, JobSystem } from "heddle";
+import { withSystem } from "./support/systems.js";
+import * as work from "./support/work.js";
+
+/** Waits for what was submitted. */
+type End = () => Promise<unknown> | Group | Job<unknown>;
+
+const CALLS = 20_000;
+const ROUNDS = 30;
+
+/** Collects garbage; undefined where the runtime has no way to. */
+const collect = (() => {
+  try {
+    setFlagsFromString("--expose-gc");
+    return runInNewContext("gc") as () => void;
+  } catch {
+    return undefined;
+  }
+})();
+
+/** Bytes allocated by each call, in the best of many rounds: after warming up, and without other allocations in between. */
+async function allocated(round: (calls: number) => End): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let k = 0; k < ROUNDS; k++) {
+    collect?.();
+    const before = process.memoryUsage().heapUsed;
+    const end = round(CALLS);
+    const bytes = process.memoryUsage().heapUsed - before;
+    if (bytes >= 0) least = Math.min(least, bytes / CALLS);
+    await end();
+  }
+  return least;
+}
+
+const skip =
+  collect === undefined || process.versions.bun !== undefined ? "needs V8's garbage collector at hand" : false;
+
+test("jobs of a group allocate nothing on the heap", { skip }, async () => {
+  await withSystem({ threads: 2 }, async (jobs) => {
+    const bytes = await allocated((calls) => {
+      const group = jobs.group();
+      for (let k = 0; k < calls; k++) group.run(work.add, k, 1);
+      return () => group;
+    });
+    assert.ok(bytes < 2, `${bytes} bytes per job`);
+  });
+});
+
+test("a job with a handle allocates little more than the handle", { skip }, async () => {
+  await withSystem({ threads: 2 }, async (jobs) => {
+    const kept: Job<number>[] = new Array(CALLS).fill(undefined);
+    const bytes = await allocated((calls) => {
+      for (let k = 0; k < calls; k++) kept[k] = jobs.spawn(work.add, k, 1);
+      return () => Promise.all(kept);
+    });
+    assert.ok(bytes < 60, `${bytes} bytes per job`);
+  });
+});
+
+/** How often this thread wakes others during `body`. */
+function wakes(body: () => void): number {
+  const notify = Atomics.notify;
+  let count = 0;
+  Atomics.notify = ((...args: Parameters<typeof notify>) => {
+    count++;
+    return notify(...args);
+  }) as typeof notify;
+  try {
+    body();
+  } finally {
+    Atomics.notify = notify;
+  }
+  return count;
+}
+
+const THREADS = 3;
+
+async function countWakes(submit: (jobs: JobSystem) => End): Promise<number> {
+  let most = 0;
+  await withSystem({ threads: THREADS }, async (jobs) => {
+    for (let k = 0; k < 10; k++) {
+      let end: End = () => Promise.resolve();
+      const count = wakes(() => {
+        end = submit(jobs);
+      });
+      most = Math.max(most, count);
+      await end();
+    }
+  });
+  return most;
+}
+
+test("a burst of jobs in a group is published in batches: at most one wake for each", async () => {
+  const count = await countWakes((jobs) => {
+    const group = jobs.group();
+    for (let k = 0; k < CALLS; k++) group.run(work.nothing);
+    return () => group;
+  });
+  assert.ok(count <= 32 + CALLS / 32, `${count} wakes for ${CALLS} jobs`);
+});
+
+test("a graph is scheduled with at most one wake for 256 jobs", async () => {
+  const count = await countWakes((jobs) => {
+    const last = jobs.spawn(work.nothing).after(...Array.from({ length: CALLS }, () => jobs.spawn(work.nothing)));
+    last.schedule();
+    return () => last;
+  });
+  assert.ok(count <= 1 + CALLS / 256, `${count} wakes for ${CALLS} jobs`);
+});
