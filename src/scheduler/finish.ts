@@ -21,6 +21,7 @@ import {
   S_OWNER,
   S_PREREQUISITES,
   S_UNMET,
+  SEALED,
   SINGLE,
   SLOT_LOG,
 } from "../memory/layout.js";
@@ -29,6 +30,9 @@ import { passOn, wordsOf } from "./graph.js";
 import { countGroupJob, flushGroup } from "./group.js";
 import { appendReady, endStretch, publishReady } from "./ready.js";
 import { releaseGroupSlot, unpinned } from "./slots.js";
+
+/** Of many continuations that become ready at once, others can take the first before the last are found. */
+const PUBLISH_EVERY = 256;
 
 /**
  * Executes a ready job and finishes it.
@@ -105,12 +109,14 @@ function finishWhole(context: Context, slot: number): number {
   const { memory } = context;
   const address = slot << SLOT_LOG;
   let next = 0;
-  let appended = false;
+  let appended = 0;
   // Closes the list against linkers. The owner leaves the slot alone until we are done with it.
   const before = Atomics.exchange(memory.i32, address + S_CONTINUATIONS, CLOSING);
-  let edge = oldestFirst(context, before & EDGE_MASK);
+  // With one worker, jobs become ready in the order in which they were linked; else the order is nobody's concern.
+  let edge = context.fifo ? oldestFirst(context, before & EDGE_MASK) : before & EDGE_MASK;
   while (edge !== 0) {
     const words = wordsOf(edge);
+    memory.reach(words);
     const target = edge & OWN_EDGE ? edge ^ OWN_EDGE : memory.i32[words + E_TARGET];
     const following = memory.i32[words + E_NEXT];
     memory.reach(target << SLOT_LOG);
@@ -120,12 +126,12 @@ function finishWhole(context: Context, slot: number): number {
         next = target;
       } else {
         appendReady(context, target);
-        appended = true;
+        if (++appended % PUBLISH_EVERY === 0) publishReady(context);
       }
     }
     edge = following;
   }
-  if (appended) publishReady(context);
+  if (appended % PUBLISH_EVERY !== 0) publishReady(context);
   const tell = (before & AWAITED) !== 0 || memory.i32[address + S_FAILURE] !== 0;
   if (tell || memory.i32[address + S_OWNER] === context.me) tellOwner(context, slot);
   // Gives the slot to the owner, who looks at this word when it wants to know; or who has asked meanwhile to be told.
@@ -139,8 +145,10 @@ function finishWhole(context: Context, slot: number): number {
 function meets(context: Context, target: number, words: number): boolean {
   const { i32 } = context.memory;
   const address = target << SLOT_LOG;
-  if (i32[address + S_PREREQUISITES] & SINGLE) return true;
-  i32[words + E_SOURCE] = 0;
+  const prerequisites = i32[address + S_PREREQUISITES];
+  if (prerequisites & SINGLE) return true;
+  // Once the target is sealed, only a search from another thread may still come across the edge (graph.ts, invariant 4).
+  if (context.pinning || (prerequisites & SEALED) === 0) i32[words + E_SOURCE] = 0;
   // Settles which thread makes the target ready: the one that meets its last prerequisite. Also
   // publishes what this job has written to the target's threads.
   return Atomics.sub(i32, address + S_UNMET, 1) === 1;

@@ -13,8 +13,9 @@
  *     A job marked SINGLE is made ready by the finisher of its one prerequisite, and counts nothing.
  *  3. A prerequisite's list of continuations is closed by its finisher (finish.ts): an edge is either
  *     in the list by then, and met by the finisher, or its linker finds it closed and meets it itself.
- *  4. An edge's source is set to 0 before the edge is met, unless the target is SINGLE, which nobody
- *     searches any more.
+ *  4. An edge's source is set to 0 before the edge is met, unless the target is sealed and no handles have crossed
+ *     threads: then nobody but the thread that has just sealed it comes across the edge, and it releases no slot before
+ *     it has looked at all.
  *  5. Slots are released by the thread that has the handle. Until handles have crossed threads
  *     (`pinning`), only that thread looks at the slots of its unscheduled jobs, with plain reads and writes;
  *     what it wrote is published with the job, by the deque or by S_UNMET. After that, whoever looks at
@@ -46,6 +47,7 @@ import {
   slotIndex,
 } from "../memory/layout.js";
 import type { Context } from "./context.js";
+import { Frontier } from "./frontier.js";
 import { appendReady, publishReady } from "./ready.js";
 import { topologicalOrder } from "./topology.js";
 
@@ -210,15 +212,16 @@ function meet(context: Context, slot: number): void {
   publishReady(context);
 }
 
-/** What `schedule` has still to visit. */
+/** What `schedule` has still to visit: with one worker, whose order is promised, the oldest link first. */
 const stack: number[] = [];
+const frontier = new Frontier();
 /** In which call of `schedule` each slot's job was last sealed, and whether that call has published any job. */
 let sealedIn = new Int32Array(4096);
 let call = 0;
 let published = false;
 
 /**
- * Schedules a job and every unscheduled job that it depends on, in the order in which they were
+ * Schedules a job and every unscheduled job that it depends on; with one worker in the order in which they were
  * linked. The slot is this thread's own or pinned.
  *
  * @returns the slots on a cycle, if there is one (then nothing was scheduled)
@@ -250,7 +253,7 @@ export function schedule(context: Context, slot: number): number[] | undefined {
         }
       }
     }
-    job = next !== 0 ? next : (stack.pop() ?? 0);
+    job = nextToVisit(context, next);
   }
   if (appended % PUBLISH_EVERY !== 0) publishReady(context);
   return undefined;
@@ -262,13 +265,27 @@ function enlarged(array: Int32Array<ArrayBuffer>, length: number): Int32Array<Ar
   return larger;
 }
 
+function visitLater(context: Context, job: number): void {
+  if (context.fifo) stack.push(job);
+  else frontier.push(job);
+}
+
+/** What `schedule` goes on with when `descend` has found `next`, or 0. */
+function nextToVisit(context: Context, next: number): number {
+  if (context.fifo) return next !== 0 ? next : (stack.pop() ?? 0);
+  if (next === 0) return frontier.pop();
+  if (frontier.empty) return next;
+  frontier.push(next);
+  return frontier.pop();
+}
+
 /** Whether the job that `descend` was called for is ready. */
 let nowReady = false;
 
 /**
  * Counts the prerequisites of a job that was just sealed.
  *
- * @returns the oldest that is unscheduled, to go on with, or 0; the others are put on the stack
+ * @returns the oldest that is unscheduled, or 0; the others are put where the walk finds them
  */
 function descend(context: Context, job: number, newest: number): number {
   const { i32 } = context.memory;
@@ -281,7 +298,7 @@ function descend(context: Context, job: number, newest: number): number {
     const source = i32[words + E_SOURCE];
     if (source === 0) noneStarted = false;
     else if ((i32[(source << SLOT_LOG) + S_PREREQUISITES] & SEALED) === 0) {
-      if (next !== 0) stack.push(next);
+      if (next !== 0) visitLater(context, next);
       next = source;
     } else if (published || sealedIn[slotIndex(source)] !== call) noneStarted = false;
     edge = olderThan(i32, edge, words);
