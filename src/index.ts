@@ -7,6 +7,7 @@ export {
   ShutdownError,
   StaleJobError,
   UnknownJobFunctionError,
+  WouldBlockError,
 } from "./api/errors.js";
 export type { Group } from "./api/group.js";
 export type { Job } from "./api/job.js";

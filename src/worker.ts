@@ -44,7 +44,7 @@ async function main(): Promise<void> {
   const links = linksOver(start.ports);
   const report = (error: Error) => tell({ type: "unobserved", failure: engine.runner.errorToBytes(error) });
   const layout = layoutFor(start.threads, start.maxJobs);
-  const engine = new Engine(start.buffer, layout, start.me, functions, links, report);
+  const engine = new Engine(start.buffer, layout, start.me, functions, start.concurrency, links, report);
   setCurrent(engine);
   const letGo = stayAlive();
   tell({ type: "ready" });
@@ -54,6 +54,7 @@ async function main(): Promise<void> {
       return turn();
     },
     pending: hasPendingWork,
+    awaiting: () => engine.listener.awaiting,
     between: () => {
       engine.listener.settle();
       engine.runner.reportUnobserved();

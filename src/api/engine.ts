@@ -31,6 +31,7 @@ import {
   JobAlreadyScheduledError,
   type ShutdownError,
   StaleJobError,
+  WouldBlockError,
 } from "./errors.js";
 import type { Functions } from "./functions.js";
 import type { Group } from "./group.js";
@@ -55,12 +56,13 @@ export class Engine {
     layout: Layout,
     me: number,
     functions: Functions,
+    concurrency: number,
     links: readonly Link[],
     report: (error: Error) => void,
   ) {
     this.functions = functions;
     this.runner = new JobRunner(functions, report);
-    this.context = new Context(buffer, layout, me, this.runner, endStretch);
+    this.context = new Context(buffer, layout, me, this.runner, concurrency, endStretch);
     this.codec = new Codec(this.context, links, new HandleCodec(this));
     this.listener = new Listener(this.context, this.runner);
     this.runner.attach(this.context, this.codec);
@@ -107,11 +109,11 @@ export class Engine {
     all: readonly unknown[],
   ): Job<unknown> {
     if (this.closed !== undefined) throw this.closed;
-    const id = this.functions.idOf(fn);
-    let slot = takeSlot(this.context, id, prerequisites, 0);
-    if (slot === 0) slot = this.#takeWhenFull(id, () => takeSlot(this.context, id, prerequisites, 0));
+    const header = this.functions.headerOf(fn);
+    let slot = takeSlot(this.context, header, prerequisites, 0);
+    if (slot === 0) slot = this.#takeWhenFull(header, () => takeSlot(this.context, header, prerequisites, 0));
     if (count > 0) this.writeArguments(slot, count, a, b, c, d, all);
-    return this.#handle(slot, id);
+    return this.#handle(slot, header & FUNCTION_MASK);
   }
 
   link(first: Job<unknown>, next: Job<unknown>): void {
@@ -182,12 +184,12 @@ export class Engine {
   /** Executes jobs until `target` has settled. */
   help(target: Job<unknown> | Group): void {
     if (this.context.me !== MAIN) {
-      waitFor(this.context, target);
+      if (!waitFor(this.context, target)) throw wouldBlock(target);
       return;
     }
     const before = setCurrent(this);
     try {
-      waitFor(this.context, target);
+      if (!waitFor(this.context, target)) throw wouldBlock(target);
     } finally {
       setCurrent(before);
       this.listener.resume();
@@ -203,9 +205,8 @@ export class Engine {
     // A plain read, as most looks are in vain; who sees an old value looks again.
     if ((i32[word] & (CLOSING | AWAITED)) === 0) return;
     // Pairs with the finisher's closing of the list: it touches the slot no more, and the result is there.
-    const continuations = Atomics.load(i32, word);
-    if (continuations === CLOSED) this.runner.deliver(job._slot);
-    else if (continuations & AWAITED) drainFinished(context);
+    if (Atomics.load(i32, word) === CLOSED) this.runner.deliver(job._slot);
+    else drainFinished(context);
   }
 
   /** Has this thread told when a pending job of it has finished. */
@@ -246,7 +247,7 @@ export class Engine {
   /** A slot for a job of a group; write its arguments, then `submit` it. */
   spawnInGroup(record: number, fn: unknown): number {
     this.checkOpen();
-    const header = this.functions.idOf(fn) | F_GROUP;
+    const header = this.functions.headerOf(fn) | F_GROUP;
     const slot = takeGroupSlot(this.context, header, record);
     return slot !== 0 ? slot : this.#takeWhenFull(header, () => takeGroupSlot(this.context, header, record));
   }
@@ -393,6 +394,13 @@ export class Engine {
     this.runner.abandon(error);
     this.listener.settle();
   }
+}
+
+function wouldBlock(target: Job<unknown> | Group): WouldBlockError {
+  const what = target instanceof Job ? `job "${target.name}"` : "the group";
+  return new WouldBlockError(
+    `wait() for ${what} can never end: it depends on an asynchronous job, and every thread that could go on with one waits synchronously; use await in place of wait() in jobs`,
+  );
 }
 
 function noMemory(): ArenaFullError {

@@ -73,3 +73,8 @@ export class StaleJobError extends Error {
     );
   }
 }
+
+/** A synchronous wait was refused, or ended, because it could never end otherwise. */
+export class WouldBlockError extends Error {
+  override readonly name: string = "WouldBlockError";
+}

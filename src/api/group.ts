@@ -17,6 +17,8 @@ export class Group implements PromiseLike<void> {
   #record = 0;
   #count = 0;
   #deferred: Deferred<void> | undefined;
+  /** Why its jobs will never all finish. */
+  #abandoned: Error | undefined;
 
   /** @internal */
   constructor(engine: Engine) {
@@ -56,6 +58,7 @@ export class Group implements PromiseLike<void> {
    * @throws JobFailedError with the first failure
    */
   wait(): void {
+    if (this.#abandoned !== undefined) throw this.#abandoned;
     if (this.#record !== 0) {
       awaitGroup(this.#engine.context, this.#record, this.#count);
       this.#engine.help(this);
@@ -69,6 +72,7 @@ export class Group implements PromiseLike<void> {
     onDone?: (() => A | PromiseLike<A>) | null,
     onError?: ((error: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
+    if (this.#abandoned !== undefined) return Promise.reject(this.#abandoned).then(onDone, onError);
     let waiting = this.#deferred;
     if (waiting === undefined) {
       waiting = deferred<void>();
@@ -92,7 +96,9 @@ export class Group implements PromiseLike<void> {
 
   /** @internal The system has stopped: hands on a failure that nobody has waited for, and lets nobody wait in vain. */
   _abandon(error: Error, report: (error: Error) => void): void {
-    const failure = this.settled ? this.#finish() : error;
+    if (!this.settled) this.#abandoned = error;
+    const failure = this.#abandoned ?? this.#finish();
+    this.#record = 0;
     if (failure === undefined) return;
     if (this.#deferred !== undefined) this.#deferred.reject(failure);
     else if (failure !== error) report(failure);

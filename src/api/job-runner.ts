@@ -10,8 +10,11 @@ import {
   slotAt,
   slotIndex,
 } from "../memory/layout.js";
+import { suspend } from "../scheduler/asynchronous.js";
 import type { Context, Runner } from "../scheduler/context.js";
-import { isPrivate, releaseSlot, retire } from "../scheduler/slots.js";
+import { finishSuspended } from "../scheduler/finish.js";
+import { isUnscheduled } from "../scheduler/graph.js";
+import { isPrivate, leaveUndelivered, releaseSlot, retire } from "../scheduler/slots.js";
 import { type Codec, FEW, NoRoom } from "../values/codec.js";
 import {
   DETAILS_LOST,
@@ -27,7 +30,7 @@ import { ArenaFullError, DependencyFailedError, JobFailedError, ShutdownError } 
 import type { Functions } from "./functions.js";
 import type { Group } from "./group.js";
 import { Job } from "./job.js";
-import { type Deferred, DONE, FAILED, Outcomes, SHARING_LOG } from "./outcomes.js";
+import { type Deferred, DONE, FAILED, Outcomes, SHARING, SHARING_LOG } from "./outcomes.js";
 
 export class JobRunner implements Runner {
   readonly openGroups = new Set<Group>();
@@ -42,6 +45,8 @@ export class JobRunner implements Runner {
   readonly #freeNumbers: number[] = [];
   /** The outcomes with room for more jobs, by function. */
   readonly #open: (Outcomes | undefined)[];
+  /** Functions whose results may be large: each of their jobs has `Outcomes` of its own, lest it keep others' results alive. */
+  readonly #apart: boolean[];
   /** Failed jobs that nobody had waited for when they failed. */
   #unobserved: { outcomes: Outcomes; place: number }[] = [];
   /** Called when a job has failed and nobody has waited for it yet. */
@@ -51,6 +56,7 @@ export class JobRunner implements Runner {
     this.#functions = functions;
     this.#report = report;
     this.#open = new Array(functions.names.length).fill(undefined);
+    this.#apart = new Array(functions.names.length).fill(false);
   }
 
   attach(context: Context, codec: Codec): void {
@@ -70,7 +76,8 @@ export class JobRunner implements Runner {
   }
 
   #openOutcomes(engine: Engine, functionId: number): Outcomes {
-    const outcomes = new Outcomes(engine, functionId, this.#freeNumbers.pop() ?? this.#outcomes.length);
+    const number = this.#freeNumbers.pop() ?? this.#outcomes.length;
+    const outcomes = new Outcomes(engine, functionId, number, this.#apart[functionId] ? 1 : SHARING);
     this.#outcomes[outcomes.number] = outcomes;
     this.#open[functionId] = outcomes;
     return outcomes;
@@ -87,9 +94,8 @@ export class JobRunner implements Runner {
     try {
       const result = this.#call(fn, slot, header);
       if (typeof result === "object" && result !== null && isThenable(result)) {
-        throw new TypeError(
-          "the job function returned a promise (or a Job); jobs must be synchronous: use wait() inside a job",
-        );
+        this.#suspend(slot, header, Promise.resolve(result));
+        return true;
       }
       if (header & F_GROUP) return false;
       // Whoever is both the owner and the finisher need not take the result to shared memory and back.
@@ -99,10 +105,32 @@ export class JobRunner implements Runner {
       }
       this.#codec.writeResult(slot, result);
     } catch (error) {
-      const thrown = error instanceof NoRoom ? new ArenaFullError("shared memory has no room for the result") : error;
-      this.#setFailure(slot, { kind: "threw", job: this.nameIn(slot), error: thrown });
+      this.#fail(slot, error);
     }
     return false;
+  }
+
+  #fail(slot: number, error: unknown): void {
+    const thrown = error instanceof NoRoom ? new ArenaFullError("shared memory has no room for the result") : error;
+    this.#setFailure(slot, { kind: "threw", job: this.nameIn(slot), error: thrown });
+  }
+
+  /** The job has given a promise, and is done when that settles. */
+  #suspend(slot: number, header: number, promise: Promise<unknown>): void {
+    this.#functions.noteAsynchronous(header & FUNCTION_MASK);
+    suspend(this.#context);
+    const settled = (write: () => void) => {
+      try {
+        write();
+      } catch (error) {
+        this.#fail(slot, error);
+      }
+      finishSuspended(this.#context, slot);
+    };
+    promise.then(
+      (result) => settled(() => header & F_GROUP || this.#codec.writeResult(slot, result)),
+      (error) => settled(() => this.#fail(slot, error)),
+    );
   }
 
   #call(fn: (...args: unknown[]) => unknown, slot: number, header: number): unknown {
@@ -118,10 +146,10 @@ export class JobRunner implements Runner {
     return count === 3 ? fn(a, b, c) : fn(a, b, c, codec.read(codec.nextCell));
   }
 
-  deliver(slot: number, retired = false): void {
+  deliver(slot: number): void {
     this.#context.outstanding.remove(slot);
-    if (!retired && !retire(this.#context, slot)) {
-      this.#context.undelivered.push(slot);
+    if (!retire(this.#context, slot)) {
+      leaveUndelivered(this.#context, slot);
       return;
     }
     const failure = this.#context.memory.i32[(slot << SLOT_LOG) + S_FAILURE];
@@ -138,6 +166,8 @@ export class JobRunner implements Runner {
 
   #settleWith(slot: number, result: unknown): void {
     const place = this.#leave(slot);
+    // After a crash, everything was given up already.
+    if (place === NOWHERE) return;
     const outcomes = this.#outcomes[place >>> SHARING_LOG] as Outcomes;
     releaseSlot(this.#context, slot);
     const waiting = this.#settle(outcomes, place, DONE, result);
@@ -156,6 +186,7 @@ export class JobRunner implements Runner {
 
   #deliverFailure(slot: number, failure: number): void {
     const place = this.#leave(slot);
+    if (place === NOWHERE) return;
     const outcomes = this.#outcomes[place >>> SHARING_LOG] as Outcomes;
     const error = this.errorOf(failure, this.#functions.nameOf(outcomes.functionId));
     releaseSlot(this.#context, slot);
@@ -170,8 +201,13 @@ export class JobRunner implements Runner {
   }
 
   #settle(outcomes: Outcomes, place: number, state: number, outcome: unknown): Deferred<unknown> | undefined {
+    if (mayBeLarge(outcome)) {
+      this.#apart[outcomes.functionId] ||= state === DONE;
+      outcomes.close();
+    }
     const waiting = outcomes.settle(place, state, outcome);
     if (outcomes.finished) {
+      if (this.#open[outcomes.functionId] === outcomes) this.#open[outcomes.functionId] = undefined;
       this.#outcomes[outcomes.number] = undefined;
       this.#freeNumbers.push(outcomes.number);
     }
@@ -261,15 +297,15 @@ export class JobRunner implements Runner {
     }
   }
 
-  /** How many jobs of this thread have not finished, by function name. */
-  pendingByName(): Record<string, number> {
+  /** How many jobs of this thread were spawned and never scheduled, by function name. */
+  unscheduledByName(): Record<string, number> {
     const counts: Record<string, number> = {};
-    for (const outcomes of this.#outcomes) {
-      if (outcomes === undefined) continue;
-      const pending = bits(outcomes.taken & ~outcomes.settled);
-      const name = this.#functions.nameOf(outcomes.functionId);
-      if (pending > 0) counts[name] = (counts[name] ?? 0) + pending;
-    }
+    this.#places.forEach((place, index) => {
+      const slot = slotAt(index);
+      if (place === NOWHERE || !isUnscheduled(this.#context, slot)) return;
+      const name = this.nameIn(slot);
+      counts[name] = (counts[name] ?? 0) + 1;
+    });
     return counts;
   }
 
@@ -306,15 +342,14 @@ export class JobRunner implements Runner {
 /** In the table of places: the slot has no job of this thread. */
 const NOWHERE = -1;
 
-function isThenable(value: object): boolean {
-  return typeof (value as PromiseLike<unknown>).then === "function";
+function mayBeLarge(outcome: unknown): boolean {
+  return (
+    (typeof outcome === "object" && outcome !== null) || typeof outcome === "string" || typeof outcome === "bigint"
+  );
 }
 
-/** How many bits of a word are set. */
-function bits(word: number): number {
-  let count = 0;
-  for (let rest = word; rest !== 0; rest &= rest - 1) count++;
-  return count;
+function isThenable(value: object): boolean {
+  return typeof (value as PromiseLike<unknown>).then === "function";
 }
 
 function toError(failure: Failure): Error {

@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import { layoutFor } from "../memory/layout.js";
+import { layoutFor, STOPPED } from "../memory/layout.js";
 import { MAIN } from "../scheduler/context.js";
 import { stopWorkers } from "../scheduler/worker-loop.js";
 import { FEW, NONE } from "../values/codec.js";
@@ -43,17 +43,18 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
    * (no worker is left behind)
    */
   static async create(options: JobSystemOptions): Promise<JobSystem> {
-    const { modules, threads, maxJobs } = checkOptions(options);
+    const { modules, threads, maxJobs, concurrency } = checkOptions(options);
     const functions = await Functions.load(modules);
     const layout = layoutFor(threads + 1, maxJobs);
     const workers = new WorkerPool(threads);
     const report = (error: Error) => system.#report(error);
-    const engine = new Engine(undefined, layout, MAIN, functions, workers.links, report);
+    const engine = new Engine(undefined, layout, MAIN, functions, concurrency, workers.links, report);
     const system = new JobSystem(engine, workers);
     await workers.start({
       buffer: engine.context.memory.buffer,
       threads: threads + 1,
       maxJobs,
+      concurrency,
       modules,
       names: functions.names,
     });
@@ -66,6 +67,7 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
     this.#workers = workers;
     workers.onUnobserved = (failure) => this.#report(engine.runner.errorFromBytes(failure));
     workers.onCrash = (reason) => this.#crash(reason);
+    workers.hasStopped = () => engine.context.state === STOPPED;
     engine.listener.active = true;
     engine.listener.keepAlive = (on) => workers.keepAlive(on);
     engine.runner.onUnobserved = () => setImmediate(() => engine.runner.reportUnobserved());
@@ -150,7 +152,6 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
     const force = options.force ?? false;
     if (this.#stopping === undefined) {
       this.#engine.closed = new ShutdownError("the job system has been shut down; create another one");
-      this.#workers.stopping = true;
       stopWorkers(this.#engine.context, force);
       this.#stopping = this.#stop();
     } else if (force) {
@@ -169,9 +170,13 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
     this.#workers.keepAlive(true);
     await this.#workers.stopped;
     engine.takeOver();
-    const report = { neverScheduled: engine.runner.pendingByName() };
+    const report = { neverScheduled: engine.runner.unscheduledByName() };
     engine.listener.stop();
-    engine.abandon(new ShutdownError("the job system was shut down before this job was scheduled"));
+    engine.abandon(
+      new ShutdownError(
+        "the job system was shut down before this job was scheduled or, by force, before it had finished",
+      ),
+    );
     return report;
   }
 
@@ -179,6 +184,9 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
   #crash(reason: Error): void {
     const engine = this.#engine;
     engine.closed = new ShutdownError(`the job system has stopped: ${reason.message}`, { cause: reason });
+    engine.listener.keepAlive = () => {};
+    // Until they have ended: somebody may be waiting for that.
+    this.#workers.keepAlive(true);
     this.#workers.terminate();
     engine.abandon(engine.closed);
     engine.listener.stop();

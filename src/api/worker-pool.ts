@@ -13,8 +13,9 @@ export class WorkerPool {
   onUnobserved: (failure: Uint8Array) => void = () => {};
   /** Called when a worker ends although it was not told to. */
   onCrash: (reason: Error) => void = () => {};
-  /** Workers end because they were told to. */
-  stopping = false;
+  /** Whether the workers have found that they are to end. */
+  hasStopped: () => boolean = () => false;
+  #terminated = false;
   readonly #ports: (MessagePort | undefined)[][];
   readonly #workers: Worker[] = [];
   #alive = true;
@@ -51,7 +52,7 @@ export class WorkerPool {
 
   /** Ends all workers at once, whatever they are doing. */
   terminate(): void {
-    this.stopping = true;
+    this.#terminated = true;
     for (const worker of this.#workers) void worker.terminate();
   }
 
@@ -79,7 +80,7 @@ export class WorkerPool {
     });
     worker.on("exit", (code) => {
       reject(new Error(`a worker ended with code ${code} before it was ready`));
-      if (this.#ready && !this.stopping) {
+      if (this.#ready && !this.#terminated && !this.hasStopped()) {
         const why = cause instanceof Error ? `: ${cause.message}` : "";
         this.onCrash(new Error(`a worker thread ended unexpectedly with code ${code}${why}`, { cause }));
       }

@@ -9,6 +9,7 @@ import {
   E_SOURCE,
   E_TARGET,
   EDGE_MASK,
+  F_ASYNC,
   F_GROUP,
   F_OBSERVER,
   H_STATE,
@@ -21,10 +22,10 @@ import {
   S_OWNER,
   S_PREREQUISITES,
   S_UNMET,
-  SEALED,
   SINGLE,
   SLOT_LOG,
 } from "../memory/layout.js";
+import { mayStart, postpone, unsuspend } from "./asynchronous.js";
 import type { Context } from "./context.js";
 import { passOn, wordsOf } from "./graph.js";
 import { countGroupJob, flushGroup } from "./group.js";
@@ -52,6 +53,9 @@ export function execute(context: Context, slot: number): number {
     runner.cancel(slot);
   } else if (group === 0 && i32[address + S_FAILURE] !== 0) {
     if (!(header & F_OBSERVER)) runner.drop(slot);
+  } else if (header & F_ASYNC && !mayStart(context)) {
+    postpone(context, slot);
+    return 0;
   } else if (!(header & F_OBSERVER)) {
     const over = runner.run(slot, header);
     if (context.submitted > 0) endStretch(context);
@@ -62,6 +66,26 @@ export function execute(context: Context, slot: number): number {
   countGroupJob(context, group, failure);
   releaseGroupSlot(context, slot);
   return 0;
+}
+
+/** Finishes a job that was suspended, from its thread's event loop. */
+export function finishSuspended(context: Context, slot: number): void {
+  const { i32 } = context.memory;
+  const address = slot << SLOT_LOG;
+  const failure = i32[address + S_FAILURE];
+  if (i32[address + S_FUNCTION] & F_GROUP) {
+    countGroupJob(context, i32[address + S_OWNER], failure);
+    releaseGroupSlot(context, slot);
+    flushGroup(context);
+  } else {
+    const next = failure === 0 ? finish(context, slot) : finishWhole(context, slot);
+    if (next !== 0) {
+      appendReady(context, next);
+      publishReady(context);
+    }
+  }
+  endStretch(context);
+  unsuspend(context);
 }
 
 /** Executes a job and all that is handed off from it. */
@@ -145,10 +169,8 @@ function finishWhole(context: Context, slot: number): number {
 function meets(context: Context, target: number, words: number): boolean {
   const { i32 } = context.memory;
   const address = target << SLOT_LOG;
-  const prerequisites = i32[address + S_PREREQUISITES];
-  if (prerequisites & SINGLE) return true;
-  // Once the target is sealed, only a search from another thread may still come across the edge (graph.ts, invariant 4).
-  if (context.pinning || (prerequisites & SEALED) === 0) i32[words + E_SOURCE] = 0;
+  if (i32[address + S_PREREQUISITES] & SINGLE) return true;
+  i32[words + E_SOURCE] = 0;
   // Settles which thread makes the target ready: the one that meets its last prerequisite. Also
   // publishes what this job has written to the target's threads.
   return Atomics.sub(i32, address + S_UNMET, 1) === 1;
@@ -194,12 +216,11 @@ function tellOwner(context: Context, slot: number): void {
 /** Takes over the outcomes of this thread's jobs that others have finished and told it of. */
 export function drainFinished(context: Context): void {
   const { memory, runner, undelivered } = context;
-  for (let k = undelivered.length - 1; k >= 0; k--) {
-    if (!unpinned(context, undelivered[k])) continue;
-    const slot = undelivered[k];
-    undelivered[k] = undelivered[undelivered.length - 1];
-    undelivered.pop();
-    runner.deliver(slot, true);
+  for (let k = undelivered.length; k > 0; k--) {
+    const slot = undelivered.shift() as number;
+    // Retired once more by `deliver`: a handle may have been sent since the first time.
+    if (unpinned(context, slot)) runner.deliver(slot);
+    else undelivered.push(slot);
   }
   const list = context.block + B_FINISHED;
   // Usually empty, and a load is cheaper than an exchange. What is pushed after it comes with a notify.

@@ -13,9 +13,8 @@
  *     A job marked SINGLE is made ready by the finisher of its one prerequisite, and counts nothing.
  *  3. A prerequisite's list of continuations is closed by its finisher (finish.ts): an edge is either
  *     in the list by then, and met by the finisher, or its linker finds it closed and meets it itself.
- *  4. An edge's source is set to 0 before the edge is met, unless the target is sealed and no handles have crossed
- *     threads: then nobody but the thread that has just sealed it comes across the edge, and it releases no slot before
- *     it has looked at all.
+ *  4. An edge's source is set to 0 before the edge is met, unless the target is SINGLE, which nobody
+ *     searches any more.
  *  5. Slots are released by the thread that has the handle. Until handles have crossed threads
  *     (`pinning`), only that thread looks at the slots of its unscheduled jobs, with plain reads and writes;
  *     what it wrote is published with the job, by the deque or by S_UNMET. After that, whoever looks at
@@ -215,7 +214,7 @@ function meet(context: Context, slot: number): void {
 /** What `schedule` has still to visit: with one worker, whose order is promised, the oldest link first. */
 const stack: number[] = [];
 const frontier = new Frontier();
-/** In which call of `schedule` each slot's job was last sealed, and whether that call has published any job. */
+/** In which call of `schedule` each slot's job was last sealed, and whether any job that it has sealed may have started. */
 let sealedIn = new Int32Array(4096);
 let call = 0;
 let published = false;
@@ -229,6 +228,19 @@ let published = false;
 export function schedule(context: Context, slot: number): number[] | undefined {
   if (!isUnscheduled(context, slot)) return undefined;
   if (context.pinning || context.cyclesPossible) return scheduleSearched(context, slot);
+  try {
+    walk(context, slot);
+  } catch (error) {
+    // The next walk starts afresh.
+    stack.length = 0;
+    while (frontier.pop() !== 0);
+    throw error;
+  }
+  return undefined;
+}
+
+/** Schedules what `slot` depends on, and the job itself. @throws Error when there is no memory for a larger queue */
+function walk(context: Context, slot: number): void {
   const { i32 } = context.memory;
   let appended = 0;
   call = (call + 1) | 0;
@@ -256,7 +268,6 @@ export function schedule(context: Context, slot: number): number[] | undefined {
     job = nextToVisit(context, next);
   }
   if (appended % PUBLISH_EVERY !== 0) publishReady(context);
-  return undefined;
 }
 
 function enlarged(array: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {
@@ -304,7 +315,11 @@ function descend(context: Context, job: number, newest: number): number {
     edge = olderThan(i32, edge, words);
   }
   nowReady = false;
-  if (!noneStarted) nowReady = countAll(context, job, count);
+  if (!noneStarted) {
+    nowReady = countAll(context, job, count);
+    // It may start as soon as what it waits for has finished, and so may what the walk has yet to find before it.
+    published = true;
+  }
   // None of them can finish before this thread has published what is written here.
   else if (newest & OWN_EDGE) i32[(job << SLOT_LOG) + S_PREREQUISITES] = newest | SEALED | SINGLE;
   else i32[(job << SLOT_LOG) + S_UNMET] = count;

@@ -1,5 +1,6 @@
 /** Waiting synchronously: the waiting thread executes other jobs meanwhile. */
 import { LISTENING, WAITING } from "../sync/event-count.js";
+import { BLOCKED, isBlocked, LOOK_EVERY, nobodyCanGoOn, restorePostponed } from "./asynchronous.js";
 import { BUSY, type Context, IDLE, MAIN } from "./context.js";
 import { drainFinished, execute } from "./finish.js";
 import { flushGroup } from "./group.js";
@@ -23,9 +24,10 @@ const SPINS = 300;
 /**
  * Executes jobs until `target` has settled.
  *
+ * @returns false if it never can, because only asynchronous jobs could go on and every thread waits synchronously
  * @throws RangeError when jobs wait inside jobs too deeply
  */
-export function waitFor(context: Context, target: Settleable): void {
+export function waitFor(context: Context, target: Settleable): boolean {
   if (context.counted > 0) flushGroup(context);
   if (context.unpublished.length > 0) submitAll(context);
   endStretch(context);
@@ -37,14 +39,15 @@ export function waitFor(context: Context, target: Settleable): void {
   context.depth++;
   if (context.me === MAIN) context.setActivity(BUSY);
   try {
-    helpUntil(context, target);
+    return helpUntil(context, target);
   } finally {
     context.depth--;
+    restorePostponed(context);
     if (context.me === MAIN) context.setActivity(IDLE);
   }
 }
 
-function helpUntil(context: Context, target: Settleable): void {
+function helpUntil(context: Context, target: Settleable): boolean {
   for (;;) {
     let job = findReady(context);
     while (job !== 0) {
@@ -55,12 +58,15 @@ function helpUntil(context: Context, target: Settleable): void {
         appendReady(context, job);
         publishReady(context);
       }
-      return;
+      return true;
     }
-    if (target.settled) return;
+    if (target.settled) return true;
     flushGroup(context);
-    if (!spin(context, target)) sleep(context, target);
-    if (target.settled) return;
+    const postponedSome = restorePostponed(context);
+    if (isBlocked(context, postponedSome)) {
+      if (!sleepBlocked(context, target, postponedSome)) return false;
+    } else if (!spin(context, target)) sleep(context, target);
+    if (target.settled) return true;
   }
 }
 
@@ -92,6 +98,38 @@ function sleep(context: Context, target: Settleable): void {
   // The wake may have been for work, and we may be done waiting: pass it on. If not, we take one job
   // next, and there may be more.
   if (!nothingReady(context)) events.notifyOne();
+}
+
+/**
+ * As `sleep`, where asynchronous jobs are to be gone on with and this thread holds some up.
+ *
+ * @param postponedSome there are ready ones; then it is no use to wake this thread for work
+ * @returns false when nobody can go on
+ */
+function sleepBlocked(context: Context, target: Settleable, postponedSome: boolean): boolean {
+  const { events, me } = context;
+  const state = postponedSome || !mayTake(context) ? LISTENING : WAITING;
+  target._expectNotice();
+  for (let vain = 0; vain < 2; ) {
+    events.prepare(me, state);
+    drainFinished(context);
+    if (target.settled || (state === WAITING && !nothingReady(context))) {
+      events.cancel(me, state);
+      break;
+    }
+    context.setActivity(BLOCKED);
+    const woken = events.commit(me, state, LOOK_EVERY) || events.cancel(me, state);
+    const hopeless = !woken && nobodyCanGoOn(context);
+    if (woken && state === WAITING) events.endSearch();
+    context.setActivity(BUSY);
+    if (woken) break;
+    // Twice: a thread may have been between two states.
+    vain = hopeless ? vain + 1 : 0;
+    if (vain === 2) return false;
+  }
+  drainFinished(context);
+  if (!nothingReady(context)) events.notifyOne();
+  return true;
 }
 
 /** threads: 1 – only the worker executes, so that the order is kept. */

@@ -1,5 +1,6 @@
 /** What a worker does all its life: execute, look around, go round its event loop, sleep. */
 import { CANCELLING, H_STATE, RUNNING, STOPPED, STOPPING } from "../memory/layout.js";
+import { anySuspended, overdraw } from "./asynchronous.js";
 import { BUSY, type Context, IDLE } from "./context.js";
 import { drainFinished, execute } from "./finish.js";
 import { flushGroup } from "./group.js";
@@ -19,6 +20,8 @@ export interface Surroundings {
   turn(): Promise<void>;
   /** Whether timers or the like are pending, so that the thread must not block. */
   pending(): boolean;
+  /** Whether asynchronous code on this thread awaits jobs. */
+  awaiting(): boolean;
   /** Called between jobs, when none is running on this thread. */
   between(): void;
 }
@@ -33,8 +36,11 @@ export async function workerLoop(context: Context, surroundings: Surroundings): 
     job = outOfWork ? search(context) : 0;
     if (job !== 0) continue;
     await surroundings.turn();
+    endStretch(context);
     drainFinished(context);
     if (!outOfWork || !nothingReady(context)) continue;
+    job = surroundings.awaiting() ? overdraw(context) : 0;
+    if (job !== 0) continue;
     if (await sleep(context, surroundings)) return;
     job = firstFound(context);
   }
@@ -107,7 +113,7 @@ async function sleep(context: Context, surroundings: Surroundings): Promise<bool
     return true;
   }
   context.setActivity(IDLE);
-  if (surroundings.pending()) await events.commitAsync(me);
+  if (context.suspended > 0 || surroundings.pending()) await events.commitAsync(me);
   else events.commit(me);
   events.endSearch();
   context.setActivity(BUSY);
@@ -120,6 +126,8 @@ function mayStop(context: Context): boolean {
   const { state, events, threads, memory } = context;
   if (state === RUNNING) return false;
   if (state === STOPPED) return true;
+  // Before the look at the queues: a job that has finished since has published what follows it. By force, none is waited for.
+  if (state === STOPPING && anySuspended(context)) return false;
   // Every worker has announced its sleep, and there is nothing to find: as only running workers make
   // jobs ready now, none will come. The order matters: first that all sleep, then that nothing is there.
   if (events.sleepers < threads - 1 || !nothingReady(context)) return false;

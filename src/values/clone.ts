@@ -31,8 +31,9 @@ export class Cloner {
     }
   }
 
-  deserialize(bytes: Uint8Array): unknown {
-    const deserializer = new SharingDeserializer(bytes, this.#objects);
+  /** @param again whether the bytes are to be read another time: their shared objects then go on travelling */
+  deserialize(bytes: Uint8Array, again = false): unknown {
+    const deserializer = new SharingDeserializer(bytes, this.#objects, again);
     deserializer.readHeader();
     return deserializer.readValue();
   }
@@ -79,16 +80,21 @@ class SharingSerializer extends v8.Serializer {
 class SharingDeserializer extends v8.Deserializer {
   readonly #objects: SharedObjects;
 
-  constructor(bytes: Uint8Array, objects: SharedObjects) {
+  readonly #again: boolean;
+
+  constructor(bytes: Uint8Array, objects: SharedObjects, again: boolean) {
     super(bytes);
     this.#objects = objects;
+    this.#again = again;
   }
 
   _readHostObject(): ArrayBufferView {
     const shared = this.readUint32() === SHARED_VIEW;
     const type = this.readUint32();
     if (shared) {
-      const buffer = this.#objects.arrive(this.readUint32()) as SharedArrayBuffer;
+      const number = this.readUint32();
+      const object = this.#again ? this.#objects.find(number) : this.#objects.arrive(number);
+      const buffer = object as SharedArrayBuffer;
       const offset = this.readDouble();
       return makeView(type, buffer, offset, this.readDouble());
     }

@@ -237,20 +237,15 @@ export class Codec {
     if ((upper & box.TAG_MASK) !== box.TAG) return;
     const kind = upper & 0xff;
     const content = memory.i32[2 * source];
+    // Other threads may copy the same result at the same time, so nothing of it is changed.
     if (kind === box.CLONE) {
-      // A clone may carry travels of shared objects, so both are made anew and not copied as bytes.
-      const value = this.cloner.deserialize(payloads.bytes(content));
-      payloads.free(content);
-      this.#writeClone(source, value);
-      this.#writeClone(target, value);
-    } else if (kind === box.STRING8 || kind === box.STRING16) {
+      this.#writeClone(target, this.cloner.deserialize(payloads.bytes(content), true));
+    } else if (kind === box.STRING8 || kind === box.STRING16 || kind === box.FAILED_JOB) {
       const copy = payloads.copy(content);
       if (copy === 0) throw new NoRoom();
       this.#point(target, kind, copy);
     } else if (kind === box.BUFFER || kind === box.VIEW || kind === box.MEMORY) {
-      const object = this.objects.arrive(content);
-      this.#pointToObject(source, kind, object);
-      this.#pointToObject(target, kind, object);
+      this.#pointToObject(target, kind, this.objects.find(content));
     }
   }
 

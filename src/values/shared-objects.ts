@@ -63,8 +63,15 @@ export class SharedObjects {
     return number;
   }
 
-  /** The object that has arrived under `number`. */
+  /** The object that has arrived under `number`, whose travel is over. */
   arrive(number: number): SharedObject {
+    const object = this.find(number);
+    this.end(number);
+    return object;
+  }
+
+  /** The object that travels under `number`. */
+  find(number: number): SharedObject {
     this.#context.memory.reach(number);
     let object = this.#objects.get(number);
     // The message was sent before the number could be seen, but a platform may deliver it a little later.
@@ -75,7 +82,6 @@ export class SharedObjects {
       if (attempt === ATTEMPTS) throw new Error(`shared buffer ${number} did not arrive on this thread`);
       if (attempt > 2) Atomics.wait(this.#nobody, 0, 0, PAUSE);
     }
-    this.end(number);
     return object;
   }
 

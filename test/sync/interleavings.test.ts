@@ -227,8 +227,8 @@ test("event count: a wake for one thread, against one for any", () => {
 test("event count: a mutant that takes a late notification for its own wake is caught", async () => {
   const { EventCount } = await mutant<typeof eventCount>(
     "event-count",
-    "Atomics.load(i32, word) === state);\n    }\n    /** As",
-    "false);\n    }\n    /** As",
+    "Atomics.load(i32, word) === state);\n        return true;",
+    "false);\n        return true;",
   );
   const wakeAny = (words: Words) => {
     new EventCount(words, BASE, 2).notifyOne();
