@@ -14,11 +14,22 @@ export interface Settleable {
   _expectNotice(): void;
 }
 
+/** What can be waited for, and knows nothing of this system's threads: it is slept on by itself. */
+export interface Outsider extends Settleable {
+  /** Sleeps until it may have settled, at most for `milliseconds`. */
+  _sleep(milliseconds: number): void;
+}
+
 /** How deep jobs may wait inside jobs that wait: every level takes some of the thread's stack. */
 export const MAX_DEPTH = 1500;
 
 /** Looks at the queues this often before going to sleep: some 20 microseconds. */
 const SPINS = 300;
+/** How long a thread sleeps on an outsider before it looks for jobs again, in milliseconds. */
+const DOZE = 1;
+
+/** How a thread rests while there is nothing to execute. */
+type Rest<T> = (context: Context, target: T) => void;
 
 /**
  * Executes jobs until `target` has settled.
@@ -26,9 +37,23 @@ const SPINS = 300;
  * @throws RangeError when jobs wait inside jobs too deeply
  */
 export function waitFor(context: Context, target: Settleable): void {
+  waitWith(context, target, sleep);
+}
+
+/** As `waitFor`, for what does not notify this thread through the event count. */
+export function waitForOutsider(context: Context, target: Outsider): void {
+  waitWith(context, target, doze);
+}
+
+/** Publishes all that this thread keeps to itself for the time being; to be done before it blocks. */
+export function holdNothingBack(context: Context): void {
   if (context.counted > 0) flushGroup(context);
   if (context.unpublished.length > 0) submitAll(context);
   endStretch(context);
+}
+
+function waitWith<T extends Settleable>(context: Context, target: T, rest: Rest<T>): void {
+  holdNothingBack(context);
   if (context.depth >= MAX_DEPTH) {
     throw new RangeError(
       `jobs wait inside jobs ${MAX_DEPTH} deep; link them with then/after instead of waiting, or wait less deeply`,
@@ -37,14 +62,14 @@ export function waitFor(context: Context, target: Settleable): void {
   context.depth++;
   if (context.me === MAIN) context.setActivity(BUSY);
   try {
-    helpUntil(context, target);
+    helpUntil(context, target, rest);
   } finally {
     context.depth--;
     if (context.me === MAIN) context.setActivity(IDLE);
   }
 }
 
-function helpUntil(context: Context, target: Settleable): void {
+function helpUntil<T extends Settleable>(context: Context, target: T, rest: Rest<T>): void {
   for (;;) {
     let job = findReady(context);
     while (job !== 0) {
@@ -59,7 +84,7 @@ function helpUntil(context: Context, target: Settleable): void {
     }
     if (target.settled) return;
     flushGroup(context);
-    if (!spin(context, target)) sleep(context, target);
+    if (!spin(context, target)) rest(context, target);
     if (target.settled) return;
   }
 }
@@ -92,6 +117,14 @@ function sleep(context: Context, target: Settleable): void {
   // The wake may have been for work, and we may be done waiting: pass it on. If not, we take one job
   // next, and there may be more.
   if (!nothingReady(context)) events.notifyOne();
+}
+
+/** Nobody can wake this thread for a job that becomes ready meanwhile, so it looks for one now and then. */
+function doze(context: Context, target: Outsider): void {
+  context.setActivity(IDLE);
+  target._sleep(DOZE);
+  context.setActivity(BUSY);
+  drainFinished(context);
 }
 
 /** threads: 1 – only the worker executes, so that the order is kept. */

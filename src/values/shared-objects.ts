@@ -20,6 +20,16 @@ export interface Link {
   receiveNow(): unknown;
 }
 
+/** Gives shared objects numbers, and objects for numbers. */
+export interface ObjectNumbers {
+  /** The number of `object`, which now travels once more. @returns 0 when shared memory is full */
+  depart(object: SharedObject): number;
+  /** The object that has arrived under `number`. */
+  arrive(number: number): SharedObject;
+  /** Ends one travel of `number`. */
+  end(number: number): void;
+}
+
 type Message = { number: number; object: SharedObject | null };
 
 const CLOSED = -(2 ** 30);
@@ -29,7 +39,7 @@ const MOST_BYTES = 2 ** 27;
 const ATTEMPTS = 2000;
 const PAUSE = 1;
 
-export class SharedObjects {
+export class SharedObjects implements ObjectNumbers {
   readonly #context: Context;
   readonly #links: readonly Link[];
   readonly #numbers = new WeakMap<SharedObject, number>();
@@ -47,7 +57,6 @@ export class SharedObjects {
     this.#links = links;
   }
 
-  /** The number of `object`, which now travels once more. @returns 0 when shared memory is full */
   depart(object: SharedObject): number {
     const { memory } = this.#context;
     const known = object === this.#lastObject ? this.#lastNumber : this.#numbers.get(object);
@@ -63,7 +72,6 @@ export class SharedObjects {
     return number;
   }
 
-  /** The object that has arrived under `number`. */
   arrive(number: number): SharedObject {
     this.#context.memory.reach(number);
     let object = this.#objects.get(number);
@@ -79,7 +87,6 @@ export class SharedObjects {
     return object;
   }
 
-  /** Ends one travel of `number`. */
   end(number: number): void {
     this.#context.memory.reach(number);
     // Pairs with the giver's compare-exchange: at 0 it may close the cell.
