@@ -66,6 +66,10 @@ export class Engine {
     this.codec = new Codec(this.context, links, new HandleCodec(this));
     this.listener = new Listener(this.context, this.runner);
     this.runner.attach(this.context, this.codec);
+  }
+
+  /** To be called when the system is ready, before anything is submitted here. Ends with `abandon`. */
+  open(): void {
     addHolder(this.#publish);
   }
 
