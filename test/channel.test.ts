@@ -307,6 +307,7 @@ test("channels go to jobs and back by reference, and stay the same object on a t
       assert.equal(await jobs.run(work.sameObject, channel, channel), true);
       const made = await jobs.run(work.makeChannel, 7);
       assert.deepEqual(made.tryReceive(), message(7));
+      assert.deepEqual(await jobs.run(work.receiveFrom, jobs.spawn(work.makeChannel, 8)), message(8));
       const [questions, answers] = [new Channel({ capacity: 2 }), made];
       const job = jobs.run(work.doubles, questions, answers);
       for (let k = 0; k < 100; k++) {

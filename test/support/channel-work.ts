@@ -1,5 +1,5 @@
 /** Job functions for the tests of channels and wait groups. */
-import { Channel, type WaitGroup } from "heddle";
+import { Channel, type Job, type WaitGroup } from "heddle";
 import { group, run } from "heddle/job";
 
 /** Sends `from` to `from + count - 1`. */
@@ -39,6 +39,10 @@ export function makeChannel(value: number): Channel<number> {
   const channel = new Channel({ capacity: 4 });
   channel.sendSync(value);
   return channel;
+}
+/** Waits for a job of another thread whose result is a channel, and receives from it. */
+export function receiveFrom(job: Job<Channel<number>>): IteratorResult<number, undefined> {
+  return job.wait().receiveSync();
 }
 /** Answers each question by its double. */
 export function doubles(questions: Channel<number>, answers: Channel<number>): void {

@@ -92,6 +92,39 @@ test("message queue: two receivers take each message once, the oldest first", ()
   explore(sizeFor(2), senderAndReceivers(messageQueue.MessageQueue), checkReceivers);
 });
 
+/** A sender, one that closes the queue and then tries to send, and a receiver. */
+function closing(MessageQueue: QueueClass): Program[] {
+  return [
+    (words) => put(new MessageQueue(words, BASE, 2, CELL_WORDS), words, 5),
+    (words) => {
+      const queue = new MessageQueue(words, BASE, 2, CELL_WORDS);
+      queue.close();
+      return put(queue, words, 6);
+    },
+    (words) => get(new MessageQueue(words, BASE, 2, CELL_WORDS), words),
+  ];
+}
+
+function checkClosed({ memory, results }: Outcome): void {
+  assert.equal(results[1], SHUT);
+  const got = [...[results[2] as number | undefined].filter((value) => value !== undefined), ...rest(memory, 2)];
+  assert.deepEqual(got, results[0] === true ? [5] : []);
+  assert.ok(new messageQueue.MessageQueue(wordsOf(memory), BASE, 2, CELL_WORDS).drained);
+}
+
+test("message queue: what was claimed before close is received, nothing is sent after it", () => {
+  explore(sizeFor(2), closing(messageQueue.MessageQueue), checkClosed);
+});
+
+test("message queue: a mutant whose close overwrites a racing claim is caught", async () => {
+  const { MessageQueue } = await mutant<typeof messageQueue>(
+    "message-queue",
+    "Atomics.or(this.#words.i32, this.#base + TAIL, CLOSED)",
+    "Atomics.store(this.#words.i32, this.#base + TAIL, Atomics.load(this.#words.i32, this.#base + TAIL) | CLOSED)",
+  );
+  assert.throws(() => explore(sizeFor(2), closing(MessageQueue), checkClosed), assert.AssertionError);
+});
+
 test("message queue: a mutant whose receivers do not settle who takes is caught", async () => {
   const { MessageQueue } = await mutant<typeof messageQueue>(
     "message-queue",
