@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
+import v8 from "node:v8";
 import fc from "fast-check";
 import { Channel, ChannelClosedError, JobFailedError, PayloadTooLargeError, shared, WaitGroup } from "heddle";
 import type { Part } from "./support/channel-thread.js";
@@ -111,7 +112,8 @@ test("all numbers, records and cloneable values arrive as they were when they we
       fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withTypedArray: true }),
       async (value) => {
         await values.send(value);
-        assert.deepEqual((await values.receive()).value, structuredClone(value));
+        // Not deepEqual, to which two sets that hold an invalid date differ.
+        assert.deepEqual(v8.serialize((await values.receive()).value), v8.serialize(structuredClone(value)));
       },
     ),
     { numRuns: 300 },
