@@ -1,9 +1,19 @@
 export {
+  Channel,
+  type ChannelConstructor,
+  type NumberChannelOptions,
+  type RecordChannelOptions,
+  type RecordType,
+  type ValueChannelOptions,
+} from "./api/channel.js";
+export {
   ArenaFullError,
+  ChannelClosedError,
   DependencyCycleError,
   DependencyFailedError,
   JobAlreadyScheduledError,
   JobFailedError,
+  PayloadTooLargeError,
   ShutdownError,
   StaleJobError,
   UnknownJobFunctionError,
@@ -14,3 +24,4 @@ export type { Job } from "./api/job.js";
 export { JobSystem, type ShutdownReport } from "./api/job-system.js";
 export type { JobSystemOptions } from "./api/options.js";
 export { shared } from "./api/shared.js";
+export { WaitGroup } from "./api/wait-group.js";

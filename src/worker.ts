@@ -46,6 +46,7 @@ async function main(): Promise<void> {
   const layout = layoutFor(start.threads, start.maxJobs);
   const engine = new Engine(start.buffer, layout, start.me, functions, start.concurrency, links, report);
   setCurrent(engine);
+  engine.open();
   const letGo = stayAlive();
   tell({ type: "ready" });
   await workerLoop(engine.context, {

@@ -21,9 +21,10 @@ import { freeGroup, makeGroup } from "../scheduler/group.js";
 import { endStretch, submitAll, submitReady } from "../scheduler/ready.js";
 import { makeRoom, reclaim } from "../scheduler/room.js";
 import { releaseGroupSlot, releaseSlot, retire, takeGroupSlot, takeSlot } from "../scheduler/slots.js";
-import { waitFor } from "../scheduler/wait.js";
+import { holdNothingBack, type Outsider, waitFor, waitForOutsider } from "../scheduler/wait.js";
 import { Codec, FEW, NoRoom } from "../values/codec.js";
 import type { Link } from "../values/shared-objects.js";
+import { addHolder, removeHolder } from "./blocking.js";
 import { setCurrent } from "./current.js";
 import {
   ArenaFullError,
@@ -47,6 +48,7 @@ export class Engine {
   readonly functions: Functions;
   readonly runner: JobRunner;
   readonly listener: Listener;
+  readonly #publish = () => holdNothingBack(this.context);
   /** Why nothing more may be submitted from here, once that is so. */
   closed: ShutdownError | undefined;
 
@@ -66,6 +68,11 @@ export class Engine {
     this.codec = new Codec(this.context, links, new HandleCodec(this));
     this.listener = new Listener(this.context, this.runner);
     this.runner.attach(this.context, this.codec);
+  }
+
+  /** To be called when the system is ready, before anything is submitted here. Ends with `abandon`. */
+  open(): void {
+    addHolder(this.#publish);
   }
 
   /** Makes a job of the arguments `a` to `d`, or of `all` if there are more than FEW. */
@@ -194,6 +201,11 @@ export class Engine {
       setCurrent(before);
       this.listener.resume();
     }
+  }
+
+  /** Executes jobs until `target`, which notifies nobody here, has settled. For a thread that is executing a job. */
+  helpUntil(target: Outsider): void {
+    waitForOutsider(this.context, target);
   }
 
   /** Looks whether a pending job of this thread has finished. */
@@ -393,6 +405,7 @@ export class Engine {
     this.takeOver();
     this.runner.abandon(error);
     this.listener.settle();
+    removeHolder(this.#publish);
   }
 }
 

@@ -59,6 +59,30 @@ export class ArenaFullError extends Error {
   override readonly name: string = "ArenaFullError";
 }
 
+/** A channel was closed: nothing more can be sent into it. */
+export class ChannelClosedError extends Error {
+  override readonly name: string = "ChannelClosedError";
+  constructor() {
+    super("the channel is closed and takes nothing more; close it only when all who send are done");
+  }
+}
+
+/** A value takes more bytes than a message of its channel may. */
+export class PayloadTooLargeError extends RangeError {
+  override readonly name: string = "PayloadTooLargeError";
+  /** The bytes that the value takes when it is serialised. */
+  readonly bytes: number;
+  /** The bytes that a message of the channel may take. */
+  readonly maxBytes: number;
+  constructor(bytes: number, maxBytes: number) {
+    super(
+      `value takes ${bytes} bytes when it is serialised, and a message of this channel ${maxBytes} at most; make the channel with a larger maxBytes, or keep large data in a typed array on shared memory and send where in it to look`,
+    );
+    this.bytes = bytes;
+    this.maxBytes = maxBytes;
+  }
+}
+
 /** The system has been shut down, or is being shut down. */
 export class ShutdownError extends Error {
   override readonly name: string = "ShutdownError";

@@ -58,6 +58,7 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
       modules,
       names: functions.names,
     });
+    engine.open();
     return system;
   }
 

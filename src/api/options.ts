@@ -51,7 +51,8 @@ export function checkOptions(options: JobSystemOptions): CheckedOptions {
   return { modules: options.modules.map(moduleUrl), threads, maxJobs, concurrency };
 }
 
-function checkWhole(name: string, value: unknown, least: number, most: number): void {
+/** Checks a whole number given by the user. @throws TypeError, RangeError naming it */
+export function checkWhole(name: string, value: unknown, least: number, most: number): void {
   if (typeof value !== "number")
     throw new TypeError(
       `${name} must be a number from ${least} to ${most}, not ${value === null ? "null" : typeof value}`,

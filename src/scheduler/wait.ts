@@ -15,11 +15,25 @@ export interface Settleable {
   _expectNotice(): void;
 }
 
+/** What can be waited for, and knows nothing of this system's threads: it is slept on by itself. */
+export interface Outsider extends Settleable {
+  /** Sleeps until it may have settled, at most for `milliseconds`. */
+  _sleep(milliseconds: number): void;
+}
+
 /** How deep jobs may wait inside jobs that wait: every level takes some of the thread's stack. */
 export const MAX_DEPTH = 1500;
 
 /** Looks at the queues this often before going to sleep: some 20 microseconds. */
 const SPINS = 300;
+/** How long a thread sleeps on an outsider before it looks for jobs again, in milliseconds. */
+const DOZE = 1;
+
+/**
+ * How a thread rests while there is nothing for it to execute; `postponedSome`: but asynchronous jobs, for others.
+ * Returns false when the wait can never end.
+ */
+type Rest<T> = (context: Context, target: T, postponedSome: boolean) => boolean;
 
 /**
  * Executes jobs until `target` has settled.
@@ -28,9 +42,23 @@ const SPINS = 300;
  * @throws RangeError when jobs wait inside jobs too deeply
  */
 export function waitFor(context: Context, target: Settleable): boolean {
+  return waitWith(context, target, sleepUnlessVain);
+}
+
+/** As `waitFor`, for what does not notify this thread through the event count. */
+export function waitForOutsider(context: Context, target: Outsider): void {
+  waitWith(context, target, dozeOff);
+}
+
+/** Publishes all that this thread keeps to itself for the time being; to be done before it blocks. */
+export function holdNothingBack(context: Context): void {
   if (context.counted > 0) flushGroup(context);
   if (context.unpublished.length > 0) submitAll(context);
   endStretch(context);
+}
+
+function waitWith<T extends Settleable>(context: Context, target: T, rest: Rest<T>): boolean {
+  holdNothingBack(context);
   if (context.depth >= MAX_DEPTH) {
     throw new RangeError(
       `jobs wait inside jobs ${MAX_DEPTH} deep; link them with then/after instead of waiting, or wait less deeply`,
@@ -39,7 +67,7 @@ export function waitFor(context: Context, target: Settleable): boolean {
   context.depth++;
   if (context.me === MAIN) context.setActivity(BUSY);
   try {
-    return helpUntil(context, target);
+    return helpUntil(context, target, rest);
   } finally {
     context.depth--;
     restorePostponed(context);
@@ -47,7 +75,7 @@ export function waitFor(context: Context, target: Settleable): boolean {
   }
 }
 
-function helpUntil(context: Context, target: Settleable): boolean {
+function helpUntil<T extends Settleable>(context: Context, target: T, rest: Rest<T>): boolean {
   for (;;) {
     let job = findReady(context);
     while (job !== 0) {
@@ -62,10 +90,7 @@ function helpUntil(context: Context, target: Settleable): boolean {
     }
     if (target.settled) return true;
     flushGroup(context);
-    const postponedSome = restorePostponed(context);
-    if (isBlocked(context, postponedSome)) {
-      if (!sleepBlocked(context, target, postponedSome)) return false;
-    } else if (!spin(context, target)) sleep(context, target);
+    if (!rest(context, target, restorePostponed(context))) return false;
     if (target.settled) return true;
   }
 }
@@ -100,6 +125,12 @@ function sleep(context: Context, target: Settleable): void {
   if (!nothingReady(context)) events.notifyOne();
 }
 
+function sleepUnlessVain(context: Context, target: Settleable, postponedSome: boolean): boolean {
+  if (isBlocked(context, postponedSome)) return sleepBlocked(context, target, postponedSome);
+  if (!spin(context, target)) sleep(context, target);
+  return true;
+}
+
 /**
  * As `sleep`, where asynchronous jobs are to be gone on with and this thread holds some up.
  *
@@ -129,6 +160,16 @@ function sleepBlocked(context: Context, target: Settleable, postponedSome: boole
   }
   drainFinished(context);
   if (!nothingReady(context)) events.notifyOne();
+  return true;
+}
+
+/** Nobody can wake this thread for a job that becomes ready meanwhile, so it looks for one now and then. */
+function dozeOff(context: Context, target: Outsider, postponedSome: boolean): boolean {
+  if (!postponedSome && spin(context, target)) return true;
+  context.setActivity(IDLE);
+  target._sleep(DOZE);
+  context.setActivity(BUSY);
+  drainFinished(context);
   return true;
 }
 

@@ -5,16 +5,16 @@
  */
 import v8 from "node:v8";
 import { makeView, viewLength, viewType } from "./boxes.js";
-import type { SharedObject, SharedObjects } from "./shared-objects.js";
+import type { ObjectNumbers, SharedObject } from "./shared-objects.js";
 
 const SHARED_VIEW = 1;
 const COPIED_VIEW = 0;
 
 /** Makes bytes of values and values of bytes. */
 export class Cloner {
-  readonly #objects: SharedObjects;
+  readonly #objects: ObjectNumbers;
 
-  constructor(objects: SharedObjects) {
+  constructor(objects: ObjectNumbers) {
     this.#objects = objects;
   }
 
@@ -41,9 +41,9 @@ export class Cloner {
 
 class SharingSerializer extends v8.Serializer {
   readonly departed: number[] = [];
-  readonly #objects: SharedObjects;
+  readonly #objects: ObjectNumbers;
 
-  constructor(objects: SharedObjects) {
+  constructor(objects: ObjectNumbers) {
     super();
     this.#objects = objects;
     (
@@ -78,11 +78,11 @@ class SharingSerializer extends v8.Serializer {
 }
 
 class SharingDeserializer extends v8.Deserializer {
-  readonly #objects: SharedObjects;
+  readonly #objects: ObjectNumbers;
 
   readonly #again: boolean;
 
-  constructor(bytes: Uint8Array, objects: SharedObjects, again: boolean) {
+  constructor(bytes: Uint8Array, objects: ObjectNumbers, again: boolean) {
     super(bytes);
     this.#objects = objects;
     this.#again = again;
@@ -113,9 +113,9 @@ class SharingDeserializer extends v8.Deserializer {
 export function findUncloneable(
   value: unknown,
   cloner: Cloner,
-  isHandle: (part: unknown) => boolean,
+  handleName: (part: unknown) => string | undefined,
 ): Blame | undefined {
-  return search(value, { cloner, isHandle, seen: new Set() }, "");
+  return search(value, { cloner, handleName, seen: new Set() }, "");
 }
 
 /** Where a value cannot be cloned, and why. */
@@ -126,15 +126,17 @@ interface Blame {
 
 interface Search {
   readonly cloner: Cloner;
-  readonly isHandle: (part: unknown) => boolean;
+  readonly handleName: (part: unknown) => string | undefined;
   readonly seen: Set<unknown>;
 }
 
 const DEEPEST = 100;
 
 function search(value: unknown, about: Search, path: string): Blame | undefined {
-  if (about.isHandle(value))
-    return { path, reason: "a Job inside another value; pass each job as an argument of its own" };
+  const handle = about.handleName(value);
+  if (handle !== undefined) {
+    return { path, reason: `a ${handle}, which goes by reference and only as an argument of its own, or a result` };
+  }
   const reason = reasonAgainst(value, about.cloner);
   if (reason === undefined) return undefined;
   const { seen } = about;

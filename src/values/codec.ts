@@ -20,12 +20,17 @@ import { loadString, storeString } from "./strings.js";
 /** Thrown when shared memory has no room for a value. */
 export class NoRoom extends Error {}
 
-/** How handles of jobs cross threads; given by the layer above. */
+/** How what goes by reference crosses threads: handles of jobs, channels and the like; given by the layer above. */
 export interface Handles {
   /** Writes a handle to a cell, if `value` is one. @returns cells written, 0 if it is not a handle */
   write(value: object, cell: number): number;
   read(kind: number, cell: number): unknown;
-  is(value: unknown): boolean;
+  /** The shared buffer that `value` is all in, if it is a primitive (a channel, …). */
+  bufferOf(value: object): SharedArrayBuffer | undefined;
+  /** This thread's primitive on such a buffer. */
+  primitiveOn(buffer: SharedArrayBuffer): unknown;
+  /** What to call `value` in a message, if it is a handle or a primitive. */
+  nameOf(value: unknown): string | undefined;
 }
 
 /** How many arguments `writeFew` takes. */
@@ -244,7 +249,7 @@ export class Codec {
       const copy = payloads.copy(content);
       if (copy === 0) throw new NoRoom();
       this.#point(target, kind, copy);
-    } else if (kind === box.BUFFER || kind === box.VIEW || kind === box.MEMORY) {
+    } else if (box.isByNumber(kind)) {
       this.#pointToObject(target, kind, this.objects.find(content));
     }
   }
@@ -263,14 +268,14 @@ export class Codec {
       const content = memory.i32[2 * cell];
       if (kind === box.STRING8 || kind === box.STRING16 || kind === box.FAILED_JOB) payloads.free(content);
       else if (kind === box.CLONE) this.read(cell);
-      else if (kind === box.BUFFER || kind === box.VIEW || kind === box.MEMORY) this.objects.end(content);
+      else if (box.isByNumber(kind)) this.objects.end(content);
       cell += box.widthOf(kind);
     }
   }
 
   #explained(error: unknown, value: unknown, place: (path: string) => string): unknown {
     if (error instanceof NoRoom) return error;
-    const found = findUncloneable(value, this.cloner, (part) => this.#handles.is(part));
+    const found = findUncloneable(value, this.cloner, (part) => this.#handles.nameOf(part));
     const reason = found?.reason ?? (error instanceof Error ? error.message : String(error));
     return new DOMException(
       `${place(found?.path ?? "")} cannot be copied to another thread: ${reason}`,
@@ -312,7 +317,10 @@ export class Codec {
     if (value instanceof WebAssembly.Memory && value.buffer instanceof SharedArrayBuffer) {
       return this.#pointToObject(cell, box.MEMORY, value);
     }
-    return this.#handles.write(value, cell) || this.#writeClone(cell, value);
+    const written = this.#handles.write(value, cell);
+    if (written > 0) return written;
+    const buffer = this.#handles.bufferOf(value);
+    return buffer === undefined ? this.#writeClone(cell, value) : this.#pointToObject(cell, box.PRIMITIVE, buffer);
   }
 
   #writeClone(cell: number, value: unknown): number {
@@ -368,6 +376,8 @@ export class Codec {
       case box.BUFFER:
       case box.MEMORY:
         return this.objects.arrive(content);
+      case box.PRIMITIVE:
+        return this.#handles.primitiveOn(this.objects.arrive(content) as SharedArrayBuffer);
       default:
         return this.#handles.read(kind, cell);
     }

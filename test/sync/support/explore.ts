@@ -41,13 +41,18 @@ interface State {
 }
 
 /**
- * Explores every interleaving of `programs` on `size` zeroed words and calls `check` at each end.
+ * Explores every interleaving of `programs` and calls `check` at each end.
  *
+ * @param initial the memory at the start, or the number of its words when all are zero
  * @throws Error when all unfinished threads sleep (a lost wake), or there are too many states
  */
-export function explore(size: number, programs: readonly Program[], check: (outcome: Outcome) => void): Exploration {
+export function explore(
+  initial: number | Int32Array,
+  programs: readonly Program[],
+  check: (outcome: Outcome) => void,
+): Exploration {
   const start: State = {
-    memory: new Int32Array(size),
+    memory: typeof initial === "number" ? new Int32Array(initial) : initial.slice(),
     threads: programs.map(() => ({ log: [], asleep: -1, finished: false, result: undefined })),
   };
   const seen = new Set<string>();
