@@ -7,12 +7,13 @@
  * A set of bits with summaries: a bit of each level says whether a word of the level below has any.
  */
 import { slotAt, slotIndex } from "../memory/layout.js";
+import { enlarged } from "./enlarged.js";
 
 /** Enough for 2^25 slots. */
 const LEVELS = 5;
 
 export class Frontier {
-  readonly #levels: Int32Array[] = Array.from({ length: LEVELS }, () => new Int32Array(32));
+  readonly #levels = Array.from({ length: LEVELS }, () => new Int32Array(32));
   /** The index of the slot that was taken last, and whether the next one is looked for above it. */
   #at = 0;
   #upwards = false;
@@ -106,9 +107,7 @@ export class Frontier {
   #grow(word: number): void {
     let length = 2 ** Math.ceil(Math.log2(word + 1));
     for (let level = 0; level < LEVELS; level++) {
-      const larger = new Int32Array(Math.max(32, length));
-      larger.set(this.#levels[level]);
-      this.#levels[level] = larger;
+      this.#levels[level] = enlarged(this.#levels[level], Math.max(32, length));
       length = Math.ceil(length / 32);
     }
   }

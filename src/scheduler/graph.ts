@@ -46,6 +46,7 @@ import {
   slotIndex,
 } from "../memory/layout.js";
 import type { Context } from "./context.js";
+import { enlarged } from "./enlarged.js";
 import { Frontier } from "./frontier.js";
 import { appendReady, publishReady } from "./ready.js";
 import { topologicalOrder } from "./topology.js";
@@ -268,12 +269,6 @@ function walk(context: Context, slot: number): void {
     job = nextToVisit(context, next);
   }
   if (appended % PUBLISH_EVERY !== 0) publishReady(context);
-}
-
-function enlarged(array: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(length);
-  larger.set(array);
-  return larger;
 }
 
 function visitLater(context: Context, job: number): void {
