@@ -13,6 +13,7 @@ import {
 import type { Context, Runner } from "../scheduler/context.js";
 import { isPrivate, releaseSlot, retire } from "../scheduler/slots.js";
 import { type Codec, FEW, NoRoom } from "../values/codec.js";
+import { describe, isInstance } from "../values/describe.js";
 import {
   DETAILS_LOST,
   type Failure,
@@ -99,7 +100,7 @@ export class JobRunner implements Runner {
       }
       this.#codec.writeResult(slot, result);
     } catch (error) {
-      const thrown = error instanceof NoRoom ? new ArenaFullError("shared memory has no room for the result") : error;
+      const thrown = isInstance(error, NoRoom) ? new ArenaFullError("shared memory has no room for the result") : error;
       this.#setFailure(slot, { kind: "threw", job: this.nameIn(slot), error: thrown });
     }
     return false;
@@ -226,7 +227,7 @@ export class JobRunner implements Runner {
   }
 
   errorFromBytes(bytes: Uint8Array): Error {
-    return toError(failureFromBytes(this.#codec.cloner, bytes));
+    return toError(failureFromBytes(this.#codec.cloner, bytes, "(unknown)"));
   }
 
   /** The error for a stored failure, whose payload is freed. */
@@ -320,7 +321,7 @@ function bits(word: number): number {
 function toError(failure: Failure): Error {
   switch (failure.kind) {
     case "threw": {
-      const message = failure.error instanceof Error ? failure.error.message : String(failure.error);
+      const message = failure.error instanceof Error ? failure.error.message : describe(failure.error);
       return new JobFailedError(failure.job, `job "${failure.job}" failed: ${message}`, { cause: failure.error });
     }
     case "dependency": {
@@ -332,6 +333,9 @@ function toError(failure: Failure): Error {
         `job "${failure.job}" was cancelled: the job system was shut down by force before it started`,
       );
     case "lost":
-      return new JobFailedError(failure.job, `job "${failure.job}" failed; shared memory had no room for the details`);
+      return new JobFailedError(
+        failure.job,
+        `job "${failure.job}" failed; the details were too large or too deep to be kept`,
+      );
   }
 }

@@ -12,9 +12,10 @@ const COPIED_VIEW = 0;
 
 /** Makes bytes of values and values of bytes. */
 export class Cloner {
-  readonly #objects: SharedObjects;
+  readonly #objects: SharedObjects | undefined;
 
-  constructor(objects: SharedObjects) {
+  /** @param objects how views on shared memory go by reference; without it they are copied */
+  constructor(objects?: SharedObjects) {
     this.#objects = objects;
   }
 
@@ -26,7 +27,7 @@ export class Cloner {
       serializer.writeValue(value);
       return serializer.releaseBuffer();
     } catch (error) {
-      for (const number of serializer.departed) this.#objects.end(number);
+      for (const number of serializer.departed) this.#objects?.end(number);
       throw error;
     }
   }
@@ -40,9 +41,9 @@ export class Cloner {
 
 class SharingSerializer extends v8.Serializer {
   readonly departed: number[] = [];
-  readonly #objects: SharedObjects;
+  readonly #objects: SharedObjects | undefined;
 
-  constructor(objects: SharedObjects) {
+  constructor(objects: SharedObjects | undefined) {
     super();
     this.#objects = objects;
     (
@@ -54,11 +55,11 @@ class SharingSerializer extends v8.Serializer {
   _writeHostObject(value: object): void {
     if (!ArrayBuffer.isView(value))
       throw this._getDataCloneError(`${Object.prototype.toString.call(value)} could not be cloned.`);
-    const shared = value.buffer instanceof SharedArrayBuffer;
-    this.writeUint32(shared ? SHARED_VIEW : COPIED_VIEW);
+    const objects = value.buffer instanceof SharedArrayBuffer ? this.#objects : undefined;
+    this.writeUint32(objects === undefined ? COPIED_VIEW : SHARED_VIEW);
     this.writeUint32(viewType(value));
-    if (shared) {
-      const number = this.#objects.depart(value.buffer as SharedObject);
+    if (objects !== undefined) {
+      const number = objects.depart(value.buffer as SharedObject);
       if (number === 0) throw new RangeError("shared memory is full");
       this.departed.push(number);
       this.writeUint32(number);
@@ -77,9 +78,9 @@ class SharingSerializer extends v8.Serializer {
 }
 
 class SharingDeserializer extends v8.Deserializer {
-  readonly #objects: SharedObjects;
+  readonly #objects: SharedObjects | undefined;
 
-  constructor(bytes: Uint8Array, objects: SharedObjects) {
+  constructor(bytes: Uint8Array, objects: SharedObjects | undefined) {
     super(bytes);
     this.#objects = objects;
   }
@@ -88,7 +89,7 @@ class SharingDeserializer extends v8.Deserializer {
     const shared = this.readUint32() === SHARED_VIEW;
     const type = this.readUint32();
     if (shared) {
-      const buffer = this.#objects.arrive(this.readUint32()) as SharedArrayBuffer;
+      const buffer = this.#objects?.arrive(this.readUint32()) as SharedArrayBuffer;
       const offset = this.readDouble();
       return makeView(type, buffer, offset, this.readDouble());
     }

@@ -52,8 +52,10 @@ const COLD_CELL = S_COLD / 2;
 const CELLS_LOG = SLOT_LOG - 1;
 
 export class Codec {
-  readonly cloner: Cloner;
+  /** For failures: it copies shared memory too. */
+  readonly cloner = new Cloner();
   readonly objects: SharedObjects;
+  readonly #cloner: Cloner;
   readonly #context: Context;
   readonly #handles: Handles;
 
@@ -61,7 +63,7 @@ export class Codec {
     this.#context = context;
     this.#handles = handles;
     this.objects = new SharedObjects(context, links);
-    this.cloner = new Cloner(this.objects);
+    this.#cloner = new Cloner(this.objects);
   }
 
   /**
@@ -239,7 +241,7 @@ export class Codec {
     const content = memory.i32[2 * source];
     if (kind === box.CLONE) {
       // A clone may carry travels of shared objects, so both are made anew and not copied as bytes.
-      const value = this.cloner.deserialize(payloads.bytes(content));
+      const value = this.#cloner.deserialize(payloads.bytes(content));
       payloads.free(content);
       this.#writeClone(source, value);
       this.#writeClone(target, value);
@@ -275,7 +277,7 @@ export class Codec {
 
   #explained(error: unknown, value: unknown, place: (path: string) => string): unknown {
     if (error instanceof NoRoom) return error;
-    const found = findUncloneable(value, this.cloner, (part) => this.#handles.is(part));
+    const found = findUncloneable(value, this.#cloner, (part) => this.#handles.is(part));
     const reason = found?.reason ?? (error instanceof Error ? error.message : String(error));
     return new DOMException(
       `${place(found?.path ?? "")} cannot be copied to another thread: ${reason}`,
@@ -321,7 +323,7 @@ export class Codec {
   }
 
   #writeClone(cell: number, value: unknown): number {
-    return this.#point(cell, box.CLONE, this.#stored(this.cloner.serialize(value)));
+    return this.#point(cell, box.CLONE, this.#stored(this.#cloner.serialize(value)));
   }
 
   #stored(bytes: Uint8Array): number {
@@ -361,7 +363,7 @@ export class Codec {
         return text;
       }
       case box.CLONE: {
-        const value = this.cloner.deserialize(payloads.bytes(content));
+        const value = this.#cloner.deserialize(payloads.bytes(content));
         payloads.free(content);
         return value;
       }
