@@ -4,6 +4,7 @@ export {
   DependencyFailedError,
   JobAlreadyScheduledError,
   JobFailedError,
+  PayloadTooLargeError,
   ShutdownError,
   StaleJobError,
   UnknownJobFunctionError,

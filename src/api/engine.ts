@@ -22,13 +22,15 @@ import { endStretch, submitAll, submitReady } from "../scheduler/ready.js";
 import { makeRoom, reclaim } from "../scheduler/room.js";
 import { releaseGroupSlot, releaseSlot, retire, takeGroupSlot, takeSlot } from "../scheduler/slots.js";
 import { waitFor } from "../scheduler/wait.js";
-import { Codec, FEW, NoRoom } from "../values/codec.js";
+import { Codec, FEW } from "../values/codec.js";
+import { NoRoom, TooLarge } from "../values/room.js";
 import type { Link } from "../values/shared-objects.js";
 import { setCurrent } from "./current.js";
 import {
   ArenaFullError,
   DependencyCycleError,
   JobAlreadyScheduledError,
+  PayloadTooLargeError,
   type ShutdownError,
   StaleJobError,
 } from "./errors.js";
@@ -376,6 +378,7 @@ export class Engine {
       releaseSlot(this.context, slot);
     }
     const name = this.functions.nameOf(header & FUNCTION_MASK);
+    if (error instanceof TooLarge) throw new PayloadTooLargeError(`job "${name}": the arguments`, error.bytes);
     if (error instanceof NoRoom) throw noMemory();
     if (error instanceof DOMException) throw new DOMException(`job "${name}": ${error.message}`, error.name);
     throw error;

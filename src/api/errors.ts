@@ -1,4 +1,5 @@
 /** The errors that heddle throws. Each says what was wrong and what to do. */
+import { LARGEST_PAYLOAD } from "../memory/payloads.js";
 
 /** A job function threw. `cause` is what it threw, with its name, message, stack and own properties. */
 export class JobFailedError extends Error {
@@ -57,6 +58,16 @@ export class UnknownJobFunctionError extends Error {
 /** The arena has no room for another live job, or shared memory none for its arguments. */
 export class ArenaFullError extends Error {
   override readonly name: string = "ArenaFullError";
+}
+
+/** The arguments or the result of a job are copied, and have more bytes than a copy can have. */
+export class PayloadTooLargeError extends Error {
+  override readonly name: string = "PayloadTooLargeError";
+  constructor(what: string, bytes: number) {
+    super(
+      `${what} are too large to be copied: ${bytes} bytes, and ${LARGEST_PAYLOAD} are the most; put large data on shared memory, such as shared(Float64Array, length), which is not copied`,
+    );
+  }
 }
 
 /** The system has been shut down, or is being shut down. */

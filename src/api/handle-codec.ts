@@ -2,6 +2,7 @@
 import { FUNCTION_MASK, S_FUNCTION, S_GENERATION, SLOT_LOG } from "../memory/layout.js";
 import { FAILED_JOB, JOB, TAG } from "../values/boxes.js";
 import type { Handles } from "../values/codec.js";
+import { isInstance } from "../values/describe.js";
 import type { Engine } from "./engine.js";
 import { Job } from "./job.js";
 import { FAILED, PENDING } from "./outcomes.js";
@@ -17,7 +18,7 @@ export class HandleCodec implements Handles {
   }
 
   is(value: unknown): boolean {
-    return value instanceof Job;
+    return isInstance(value, Job);
   }
 
   write(value: object, cell: number): number {

@@ -12,7 +12,7 @@ import {
 } from "../memory/layout.js";
 import type { Context, Runner } from "../scheduler/context.js";
 import { isPrivate, releaseSlot, retire } from "../scheduler/slots.js";
-import { type Codec, FEW, NoRoom } from "../values/codec.js";
+import { type Codec, FEW } from "../values/codec.js";
 import { describe, isInstance } from "../values/describe.js";
 import {
   DETAILS_LOST,
@@ -23,8 +23,15 @@ import {
   loadFailure,
   storeFailure,
 } from "../values/failures.js";
+import { NoRoom, TooLarge } from "../values/room.js";
 import type { Engine } from "./engine.js";
-import { ArenaFullError, DependencyFailedError, JobFailedError, ShutdownError } from "./errors.js";
+import {
+  ArenaFullError,
+  DependencyFailedError,
+  JobFailedError,
+  PayloadTooLargeError,
+  ShutdownError,
+} from "./errors.js";
 import type { Functions } from "./functions.js";
 import type { Group } from "./group.js";
 import { Job } from "./job.js";
@@ -100,8 +107,7 @@ export class JobRunner implements Runner {
       }
       this.#codec.writeResult(slot, result);
     } catch (error) {
-      const thrown = isInstance(error, NoRoom) ? new ArenaFullError("shared memory has no room for the result") : error;
-      this.#setFailure(slot, { kind: "threw", job: this.nameIn(slot), error: thrown });
+      this.#setFailure(slot, { kind: "threw", job: this.nameIn(slot), error: asCause(error) });
     }
     return false;
   }
@@ -126,8 +132,18 @@ export class JobRunner implements Runner {
       return;
     }
     const failure = this.#context.memory.i32[(slot << SLOT_LOG) + S_FAILURE];
-    if (failure === 0) this.#settleWith(slot, this.#codec.readResult(slot));
-    else this.#deliverFailure(slot, failure);
+    if (failure !== 0) {
+      this.#deliverFailure(slot, failure);
+      return;
+    }
+    let result: unknown;
+    try {
+      result = this.#codec.readResult(slot);
+    } catch (error) {
+      this.#deliverFailure(slot, this.store({ kind: "threw", job: this.nameIn(slot), error }));
+      return;
+    }
+    this.#settleWith(slot, result);
   }
 
   /** Takes over the result of a private job that has just run here. */
@@ -309,6 +325,12 @@ const NOWHERE = -1;
 
 function isThenable(value: object): boolean {
   return typeof (value as PromiseLike<unknown>).then === "function";
+}
+
+/** What the user is told of what `run` has caught. */
+function asCause(error: unknown): unknown {
+  if (isInstance(error, TooLarge)) return new PayloadTooLargeError("the result", error.bytes);
+  return isInstance(error, NoRoom) ? new ArenaFullError("shared memory has no room for the result") : error;
 }
 
 /** How many bits of a word are set. */

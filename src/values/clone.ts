@@ -4,7 +4,10 @@
  * inside a value go by reference.
  */
 import v8 from "node:v8";
-import { makeView, viewLength, viewType } from "./boxes.js";
+import { LARGEST_PAYLOAD } from "../memory/payloads.js";
+import { makeView, plainView, viewLength, viewType } from "./boxes.js";
+import { describe, isInstance } from "./describe.js";
+import { NoRoom, TooLarge } from "./room.js";
 import type { SharedObject, SharedObjects } from "./shared-objects.js";
 
 const SHARED_VIEW = 1;
@@ -23,6 +26,7 @@ export class Cloner {
   serialize(value: unknown): Uint8Array {
     const serializer = new SharingSerializer(this.#objects);
     try {
+      if (value instanceof ArrayBuffer && value.byteLength > LARGEST_PAYLOAD) throw new TooLarge(value.byteLength);
       serializer.writeHeader();
       serializer.writeValue(value);
       return serializer.releaseBuffer();
@@ -52,20 +56,22 @@ class SharingSerializer extends v8.Serializer {
   }
 
   /** Called by the serialiser for every view. */
-  _writeHostObject(value: object): void {
-    if (!ArrayBuffer.isView(value))
-      throw this._getDataCloneError(`${Object.prototype.toString.call(value)} could not be cloned.`);
+  _writeHostObject(object: object): void {
+    if (!ArrayBuffer.isView(object))
+      throw this._getDataCloneError(`${Object.prototype.toString.call(object)} could not be cloned.`);
+    const value = plainView(object);
     const objects = value.buffer instanceof SharedArrayBuffer ? this.#objects : undefined;
     this.writeUint32(objects === undefined ? COPIED_VIEW : SHARED_VIEW);
     this.writeUint32(viewType(value));
     if (objects !== undefined) {
       const number = objects.depart(value.buffer as SharedObject);
-      if (number === 0) throw new RangeError("shared memory is full");
+      if (number === 0) throw new NoRoom();
       this.departed.push(number);
       this.writeUint32(number);
       this.writeDouble(value.byteOffset);
       this.writeDouble(viewLength(value));
     } else {
+      if (value.byteLength > LARGEST_PAYLOAD) throw new TooLarge(value.byteLength);
       this.writeUint32(value.byteLength);
       this.writeRawBytes(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
     }
@@ -110,6 +116,8 @@ export function findUncloneable(
   cloner: Cloner,
   isHandle: (part: unknown) => boolean,
 ): Blame | undefined {
+  // A handle that cannot be sent says why itself.
+  if (isHandle(value)) return undefined;
   return search(value, { cloner, isHandle, seen: new Set() }, "");
 }
 
@@ -140,7 +148,7 @@ function search(value: unknown, about: Search, path: string): Blame | undefined 
     try {
       part = read();
     } catch (error) {
-      return { path: path + step, reason: `reading it throws ${String(error)}` };
+      return { path: path + step, reason: `reading it throws ${describe(error)}` };
     }
     const found = search(part, about, path + step);
     if (found !== undefined) return found;
@@ -153,21 +161,22 @@ function reasonAgainst(value: unknown, cloner: Cloner): string | undefined {
     cloner.serialize(value);
     return undefined;
   } catch (error) {
-    if (value instanceof SharedArrayBuffer) {
+    if (isInstance(value, SharedArrayBuffer)) {
       return "a bare SharedArrayBuffer inside another value; pass a typed array on it, or the buffer as an argument of its own";
     }
-    return error instanceof Error ? error.message : String(error);
+    return isInstance(error, Error) ? error.message : describe(error);
   }
 }
 
 function* partsOf(value: object): Generator<[string, () => unknown]> {
   if (value instanceof Map) {
-    for (const [key, part] of value) {
+    // Not the iterator that a subclass may have.
+    for (const [key, part] of Map.prototype.entries.call(value)) {
       yield [".keys()", () => key];
-      yield [`.get(${String(key)})`, () => part];
+      yield [`.get(${describe(key)})`, () => part];
     }
   } else if (value instanceof Set) {
-    for (const part of value) yield [".values()", () => part];
+    for (const part of Set.prototype.values.call(value)) yield [".values()", () => part];
   } else {
     for (const key of Object.keys(value)) {
       const step = Array.isArray(value)

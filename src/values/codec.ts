@@ -14,11 +14,10 @@ import {
 import type { Context } from "../scheduler/context.js";
 import * as box from "./boxes.js";
 import { Cloner, findUncloneable } from "./clone.js";
+import { describe, isInstance } from "./describe.js";
+import { NoRoom, noRoomFor } from "./room.js";
 import { type Link, type SharedObject, SharedObjects } from "./shared-objects.js";
 import { loadString, storeString } from "./strings.js";
-
-/** Thrown when shared memory has no room for a value. */
-export class NoRoom extends Error {}
 
 /** How handles of jobs cross threads; given by the layer above. */
 export interface Handles {
@@ -45,6 +44,11 @@ function cellsFor(value: unknown): number {
 
 function headerFor(count: number, cells: number): number {
   return (count << FUNCTION_BITS) | (cells > HOT_CELLS ? F_COLD : 0);
+}
+
+/** Whether the runtime has run out of stack while it copied or read a value. */
+function isTooDeep(error: unknown): boolean {
+  return isInstance(error, RangeError) && /call stack/.test(describe(error.message));
 }
 
 const FIRST_CELL = S_ARGUMENTS / 2;
@@ -118,8 +122,9 @@ export class Codec {
   /** Writes arguments into a payload block. */
   #spill(slot: number, args: readonly unknown[]): number {
     const { memory, payloads } = this.#context;
-    const block = payloads.allocate(8 * (1 + args.length * box.WIDEST));
-    if (block === 0) throw new NoRoom();
+    const bytes = 8 * (1 + args.length * box.WIDEST);
+    const block = payloads.allocate(bytes);
+    if (block === 0) throw noRoomFor(bytes);
     const spill = (block + P_DATA) / 2;
     memory.f64[spill] = args.length;
     try {
@@ -269,20 +274,40 @@ export class Codec {
       const kind = upper & 0xff;
       const content = memory.i32[2 * cell];
       if (kind === box.STRING8 || kind === box.STRING16 || kind === box.FAILED_JOB) payloads.free(content);
-      else if (kind === box.CLONE) this.read(cell);
+      else if (kind === box.CLONE) this.#dropClone(content);
       else if (kind === box.BUFFER || kind === box.VIEW || kind === box.MEMORY) this.objects.end(content);
       cell += box.widthOf(kind);
     }
   }
 
+  /** Reads a clone for nothing: what it holds may count its travels. */
+  #dropClone(block: number): void {
+    try {
+      this.#takeClone(block);
+    } catch {
+      // Nobody will miss it.
+    }
+  }
+
   #explained(error: unknown, value: unknown, place: (path: string) => string): unknown {
     if (error instanceof NoRoom) return error;
-    const found = findUncloneable(value, this.#cloner, (part) => this.#handles.is(part));
-    const reason = found?.reason ?? (error instanceof Error ? error.message : String(error));
+    const found = isTooDeep(error) ? undefined : this.#findUncloneable(value);
+    const reason = isTooDeep(error)
+      ? "it is nested too deeply; make it flatter, such as an array of records that name each other by index"
+      : (found?.reason ?? (isInstance(error, Error) ? error.message : describe(error)));
     return new DOMException(
       `${place(found?.path ?? "")} cannot be copied to another thread: ${reason}`,
       "DataCloneError",
     );
+  }
+
+  #findUncloneable(value: unknown): ReturnType<typeof findUncloneable> {
+    try {
+      return findUncloneable(value, this.#cloner, (part) => this.#handles.is(part));
+    } catch {
+      // The value does not let itself be searched: a proxy, for example.
+      return undefined;
+    }
   }
 
   #write(cell: number, value: unknown): number {
@@ -297,7 +322,7 @@ export class Codec {
         return this.#point(cell, value ? box.TRUE : box.FALSE, 0);
       case "string": {
         const block = storeString(payloads, value);
-        if (block === 0) throw new NoRoom();
+        if (block === 0) throw noRoomFor(value.length);
         return this.#point(cell, block > 0 ? box.STRING8 : box.STRING16, Math.abs(block));
       }
       case "object":
@@ -328,7 +353,7 @@ export class Codec {
 
   #stored(bytes: Uint8Array): number {
     const block = this.#context.payloads.store(bytes);
-    if (block === 0) throw new NoRoom();
+    if (block === 0) throw noRoomFor(bytes.length);
     return block;
   }
 
@@ -362,11 +387,8 @@ export class Codec {
         payloads.free(content);
         return text;
       }
-      case box.CLONE: {
-        const value = this.#cloner.deserialize(payloads.bytes(content));
-        payloads.free(content);
-        return value;
-      }
+      case box.CLONE:
+        return this.#takeClone(content);
       case box.VIEW: {
         const packed = memory.f64[cell + 1];
         const type = packed % 16;
@@ -377,6 +399,21 @@ export class Codec {
         return this.objects.arrive(content);
       default:
         return this.#handles.read(kind, cell);
+    }
+  }
+
+  /** Reads a clone and frees its payload. @throws RangeError when it is nested too deeply for this thread's stack */
+  #takeClone(block: number): unknown {
+    const { payloads } = this.#context;
+    try {
+      return this.#cloner.deserialize(payloads.bytes(block));
+    } catch (cause) {
+      if (!isTooDeep(cause)) throw cause;
+      throw new RangeError("a value is nested too deeply for the stack of the thread that reads it; make it flatter", {
+        cause,
+      });
+    } finally {
+      payloads.free(block);
     }
   }
 

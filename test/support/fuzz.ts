@@ -14,7 +14,7 @@ export const GUARD = { timeout: 120_000 };
 const SEED = 20_260_601;
 
 export async function check(property: fc.IRawProperty<unknown>, numRuns: number): Promise<void> {
-  await fc.assert(property as fc.IAsyncProperty<unknown>, { seed: SEED, numRuns });
+  await fc.assert(property as fc.IAsyncProperty<unknown>, { seed: SEED, numRuns, includeErrorInReport: true });
 }
 
 export const anyOdd = fc.constantFrom(...ODD_NAMES);
@@ -52,8 +52,7 @@ const DOCUMENTED = Object.values(heddle).filter(
 ) as unknown as readonly (abstract new () => Error)[];
 
 /** Messages of the runtime that tell a caller nothing of what he has done. */
-const UNHELPFUL =
-  /Cannot read propert|is not a constructor|is not iterable|Cannot convert|Invalid array|is not a function/;
+const UNHELPFUL = /^(Cannot|Invalid|Array buffer)|^[^"]*is not (a constructor|iterable|a function)/;
 
 /** An error for a caller: of a documented kind, and saying something. */
 export function assertHelpful(error: unknown): asserts error is Error {

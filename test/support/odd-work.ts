@@ -20,3 +20,16 @@ export function sleep(milliseconds: number): void {
 export function fail(message: string): never {
   throw new Error(message);
 }
+export function returnLarge(bytes: number): Uint8Array {
+  return new Uint8Array(bytes);
+}
+export function lengthOf(view: ArrayLike<unknown>): number {
+  return view.length;
+}
+export function sum(...values: number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+/** Adds how many `values` there are. */
+export function addTo(cells: Int32Array, ...values: number[]): void {
+  Atomics.add(cells, 0, values.length);
+}
