@@ -37,7 +37,7 @@ import {
 import type { Functions } from "./functions.js";
 import type { Group } from "./group.js";
 import { HandleCodec } from "./handle-codec.js";
-import { ForeignJob, Job } from "./job.js";
+import { ForeignJob, isJob, type Job } from "./job.js";
 import { JobRunner } from "./job-runner.js";
 import { Listener } from "./listener.js";
 import { FAILED, PENDING } from "./outcomes.js";
@@ -119,8 +119,8 @@ export class Engine {
   link(first: Job<unknown>, next: Job<unknown>): void {
     if (this.#linkUnscheduled(first, next)) return;
     this.checkOpen();
-    this.#check(first, "the prerequisite");
-    this.#check(next, "the job after");
+    this.check(first, "the prerequisite");
+    this.check(next, "the job after");
     first._observe();
     if (next._state !== PENDING || !this.#hold(next)) throw new JobAlreadyScheduledError(next.name);
     try {
@@ -143,8 +143,7 @@ export class Engine {
 
   /** The usual case in short: two jobs of this thread that nobody else knows of yet. @returns false if it is another */
   #linkUnscheduled(first: Job<unknown>, next: Job<unknown>): boolean {
-    if (!(first instanceof Job && next instanceof Job) || this.context.pinning || this.closed !== undefined)
-      return false;
+    if (!(isJob(first) && isJob(next)) || this.context.pinning || this.closed !== undefined) return false;
     if (first._engine !== this || first._state !== PENDING || next._engine !== this || next._state !== PENDING)
       return false;
     const linked = graph.linkUnscheduled(this.context, first._slot, next._slot);
@@ -158,7 +157,7 @@ export class Engine {
   }
 
   schedule(job: Job<unknown>): void {
-    this.#check(job, "the job");
+    this.check(job, "the job");
     if (job._state !== PENDING || !this.#hold(job)) return;
     try {
       if (this.closed !== undefined && graph.isUnscheduled(this.context, job._slot)) throw this.closed;
@@ -285,7 +284,7 @@ export class Engine {
 
   /** The handle that will have the outcome on this thread: for a job of another thread, an observer's. */
   #own<R>(job: Job<R>): Job<R> {
-    this.#check(job, "the job");
+    this.check(job, "the job");
     if (!job._isForeign() || job._state !== PENDING) return job;
     if (job._observer !== undefined) return job._observer;
     if (!this.#hold(job)) throw new StaleJobError(job.name);
@@ -317,8 +316,9 @@ export class Engine {
     if (job._isForeign()) graph.unpin(this.context, job._slot);
   }
 
-  #check(job: unknown, what: string): void {
-    if (!(job instanceof Job))
+  /** @throws TypeError unless `job` is a job of this system */
+  check(job: unknown, what: string): asserts job is Job<unknown> {
+    if (!isJob(job))
       throw new TypeError(`${what} must be a Job made by spawn or run, not ${job === null ? "null" : typeof job}`);
     if (job._engine !== this)
       throw new TypeError(

@@ -2,13 +2,17 @@
 import { FUNCTION_MASK } from "../memory/layout.js";
 import { UnknownJobFunctionError } from "./errors.js";
 
+/** Stands where there is no function yet. */
+const NO_FUNCTION = Symbol("no function");
+
 export type JobFunction = (...args: never[]) => unknown;
 
 export class Functions {
   readonly #functions: JobFunction[] = [];
   readonly #names: string[] = [];
   readonly #ids = new Map<unknown, number>();
-  #lastFunction: unknown;
+  /** Not undefined, which somebody may ask for. */
+  #lastFunction: unknown = NO_FUNCTION;
   #lastId = 0;
 
   /** Imports the modules and registers what they export. @throws what a module throws when it is loaded */
@@ -30,7 +34,7 @@ export class Functions {
     if (id === undefined) {
       throw new UnknownJobFunctionError(
         typeof fn === "function"
-          ? `function "${fn.name || "(anonymous)"}"`
+          ? `function "${nameIn(fn) || "(anonymous)"}"`
           : `fn (${fn === null ? "null" : typeof fn})`,
       );
     }
@@ -48,12 +52,18 @@ export class Functions {
   }
 
   #register(exports: Record<string, unknown>): void {
+    const outer = this.#registerFunctions(exports);
+    // A CommonJS module's exports are a default export; these may have a "default" of their own, also themselves.
+    if (typeof outer === "object" && outer !== null) this.#registerFunctions(outer as Record<string, unknown>);
+  }
+
+  /** @returns the default export */
+  #registerFunctions(exports: Record<string, unknown>): unknown {
     for (const name of Object.keys(exports).sort()) {
       const value = exports[name];
-      if (typeof value === "function") this.#add(name === "default" ? value.name || name : name, value as JobFunction);
-      else if (name === "default" && typeof value === "object" && value !== null)
-        this.#register(value as Record<string, unknown>);
+      if (typeof value === "function") this.#add((name === "default" && nameIn(value)) || name, value as JobFunction);
     }
+    return exports.default;
   }
 
   #add(name: string, fn: JobFunction): void {
@@ -63,5 +73,14 @@ export class Functions {
     this.#ids.set(fn, this.#functions.length);
     this.#functions.push(fn);
     this.#names.push(name);
+  }
+}
+
+/** The name of a function that may be a proxy, or have a `name` of its own. @returns "" if it has none that is text */
+function nameIn(fn: { readonly name?: unknown }): string {
+  try {
+    return typeof fn.name === "string" ? fn.name : "";
+  } catch {
+    return "";
   }
 }

@@ -2,9 +2,8 @@
 import { FUNCTION_MASK, S_FUNCTION, S_GENERATION, SLOT_LOG } from "../memory/layout.js";
 import { FAILED_JOB, JOB, TAG } from "../values/boxes.js";
 import type { Handles } from "../values/codec.js";
-import { isInstance } from "../values/describe.js";
 import type { Engine } from "./engine.js";
-import { Job } from "./job.js";
+import { isJob, Job } from "./job.js";
 import { FAILED, PENDING } from "./outcomes.js";
 
 /** No slot has it: the handle of a job whose outcome its owner has taken over. */
@@ -18,7 +17,7 @@ export class HandleCodec implements Handles {
   }
 
   is(value: unknown): boolean {
-    return isInstance(value, Job);
+    return isJob(value);
   }
 
   write(value: object, cell: number): number {

@@ -8,7 +8,7 @@ import { ShutdownError } from "./errors.js";
 import { Functions } from "./functions.js";
 import { Group } from "./group.js";
 import type { Job } from "./job.js";
-import { checkOptions, type JobSystemOptions } from "./options.js";
+import { checkForce, checkOptions, type JobSystemOptions } from "./options.js";
 import { WorkerPool } from "./worker-pool.js";
 
 /** What `shutdown` reports. */
@@ -126,6 +126,7 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
     ...jobs: T
   ): T extends readonly [...unknown[], infer Last] ? Last : never {
     if (jobs.length === 0) throw new TypeError("chain needs at least one job");
+    if (jobs.length === 1) this.#engine.check(jobs[0], "the job");
     for (let k = 1; k < jobs.length; k++) this.#engine.link(jobs[k - 1], jobs[k]);
     return jobs[jobs.length - 1] as T extends readonly [...unknown[], infer Last] ? Last : never;
   }
@@ -145,9 +146,15 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
    *
    * @param options `force: true` cancels what has not started: it fails with ShutdownError
    * @returns a report of the jobs that were spawned and never scheduled; those who await them get ShutdownError
+   * @throws TypeError (it rejects, and shuts nothing down) for other options
    */
   shutdown(options: { force?: boolean } = {}): Promise<ShutdownReport> {
-    const force = options.force ?? false;
+    let force: boolean;
+    try {
+      force = checkForce(options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     if (this.#stopping === undefined) {
       this.#engine.closed = new ShutdownError("the job system has been shut down; create another one");
       this.#workers.stopping = true;
