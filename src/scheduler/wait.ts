@@ -1,7 +1,8 @@
 /** Waiting synchronously: the waiting thread executes other jobs meanwhile. */
+import { STOPPED } from "../memory/layout.js";
 import { LISTENING, WAITING } from "../sync/event-count.js";
 import { BUSY, type Context, IDLE, MAIN } from "./context.js";
-import { drainFinished, execute } from "./finish.js";
+import { drainFinished, execute, executeAll } from "./finish.js";
 import { flushGroup } from "./group.js";
 import { appendReady, endStretch, findReady, nothingReady, publishReady, submitAll } from "./ready.js";
 import { relax } from "./relax.js";
@@ -42,6 +43,14 @@ export function waitFor(context: Context, target: Settleable): void {
     context.depth--;
     if (context.me === MAIN) context.setActivity(IDLE);
   }
+  // Pairs with a worker's last look before it ends (worker-loop.ts): it finds what we have published, or we see that it
+  // has stopped.
+  if (context.me === MAIN && context.depth === 0 && context.state === STOPPED) executeRest(context);
+}
+
+/** Executes what this thread has made ready after the workers have stopped. */
+function executeRest(context: Context): void {
+  for (let job = findReady(context); job !== 0; job = findReady(context)) executeAll(context, job);
 }
 
 function helpUntil(context: Context, target: Settleable): void {

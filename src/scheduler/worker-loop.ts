@@ -104,7 +104,8 @@ async function sleep(context: Context, surroundings: Surroundings): Promise<bool
   if (mayStop(context)) {
     events.cancel(me);
     events.notifyAll();
-    return true;
+    // The last look: the main thread may just have made a job ready while it waits (wait.ts).
+    return nothingReady(context);
   }
   context.setActivity(IDLE);
   if (surroundings.pending()) await events.commitAsync(me);
