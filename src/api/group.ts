@@ -17,6 +17,8 @@ export class Group implements PromiseLike<void> {
   #record = 0;
   #count = 0;
   #deferred: Deferred<void> | undefined;
+  /** Why some of its jobs will never finish, until somebody is told. */
+  #lost: Error | undefined;
 
   /** @internal */
   constructor(engine: Engine) {
@@ -92,15 +94,25 @@ export class Group implements PromiseLike<void> {
 
   /** @internal The system has stopped: hands on a failure that nobody has waited for, and lets nobody wait in vain. */
   _abandon(error: Error, report: (error: Error) => void): void {
-    const failure = this.settled ? this.#finish() : error;
+    if (!this.settled) {
+      this.#lost = error;
+      this.#record = 0;
+      this.#count = 0;
+      return;
+    }
+    const failure = this.#finish();
     if (failure === undefined) return;
     if (this.#deferred !== undefined) this.#deferred.reject(failure);
-    else if (failure !== error) report(failure);
+    else report(failure);
   }
 
   /** Frees the record, so that a group which nobody uses again holds nothing. @returns the first failure */
   #finish(): Error | undefined {
-    if (this.#record === 0) return undefined;
+    if (this.#record === 0) {
+      const lost = this.#lost;
+      this.#lost = undefined;
+      return lost;
+    }
     const failure = this.#engine.endGroup(this, this.#record);
     this.#record = 0;
     this.#count = 0;

@@ -186,6 +186,9 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
   #crash(reason: Error): void {
     const engine = this.#engine;
     engine.closed = new ShutdownError(`the job system has stopped: ${reason.message}`, { cause: reason });
+    engine.listener.keepAlive = () => {};
+    // Until they have ended, so that a shutdown which is awaited settles.
+    this.#workers.keepAlive(true);
     this.#workers.terminate();
     engine.abandon(engine.closed);
     engine.listener.stop();
@@ -194,8 +197,18 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
   }
 
   #report(error: Error): void {
-    if (this.listenerCount("error") > 0) this.emit("error", error);
-    // As for any rejection that nobody handles: the process decides.
-    else void Promise.reject(error);
+    if (this.listenerCount("error") === 0) {
+      // As for any rejection that nobody handles: the process decides.
+      void Promise.reject(error);
+      return;
+    }
+    try {
+      this.emit("error", error);
+    } catch (thrown) {
+      // The process hears of it, as of anything that is thrown outside, but what is under way here goes on.
+      queueMicrotask(() => {
+        throw thrown;
+      });
+    }
   }
 }

@@ -1,3 +1,4 @@
+import { group, run, spawn } from "heddle/job";
 import { type OddName, oddIn, type Place } from "./odd.js";
 
 /** Job functions that behave oddly. */
@@ -32,4 +33,17 @@ export function sum(...values: number[]): number {
 /** Adds how many `values` there are. */
 export function addTo(cells: Int32Array, ...values: number[]): void {
   Atomics.add(cells, 0, values.length);
+}
+export function exit(): never {
+  process.exit(3);
+}
+/** A binary tree of jobs. @returns its leaves */
+export function spread(depth: number): number {
+  if (depth === 0) return 1;
+  const left = run(spread, depth - 1);
+  const right = spawn(spread, depth - 1);
+  const both = group();
+  both.run(nothing);
+  both.wait();
+  return left.wait() + right.wait();
 }
