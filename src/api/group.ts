@@ -17,8 +17,8 @@ export class Group implements PromiseLike<void> {
   #record = 0;
   #count = 0;
   #deferred: Deferred<void> | undefined;
-  /** Why some of its jobs will never finish, until somebody is told. */
-  #lost: Error | undefined;
+  /** Why its jobs will never all finish. */
+  #abandoned: Error | undefined;
 
   /** @internal */
   constructor(engine: Engine) {
@@ -58,6 +58,7 @@ export class Group implements PromiseLike<void> {
    * @throws JobFailedError with the first failure
    */
   wait(): void {
+    if (this.#abandoned !== undefined) throw this.#abandoned;
     if (this.#record !== 0) {
       awaitGroup(this.#engine.context, this.#record, this.#count);
       this.#engine.help(this);
@@ -71,6 +72,7 @@ export class Group implements PromiseLike<void> {
     onDone?: (() => A | PromiseLike<A>) | null,
     onError?: ((error: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
+    if (this.#abandoned !== undefined) return Promise.reject(this.#abandoned).then(onDone, onError);
     let waiting = this.#deferred;
     if (waiting === undefined) {
       waiting = deferred<void>();
@@ -94,25 +96,17 @@ export class Group implements PromiseLike<void> {
 
   /** @internal The system has stopped: hands on a failure that nobody has waited for, and lets nobody wait in vain. */
   _abandon(error: Error, report: (error: Error) => void): void {
-    if (!this.settled) {
-      this.#lost = error;
-      this.#record = 0;
-      this.#count = 0;
-      return;
-    }
-    const failure = this.#finish();
+    if (!this.settled) this.#abandoned = error;
+    const failure = this.#abandoned ?? this.#finish();
+    this.#record = 0;
     if (failure === undefined) return;
     if (this.#deferred !== undefined) this.#deferred.reject(failure);
-    else report(failure);
+    else if (failure !== error) report(failure);
   }
 
   /** Frees the record, so that a group which nobody uses again holds nothing. @returns the first failure */
   #finish(): Error | undefined {
-    if (this.#record === 0) {
-      const lost = this.#lost;
-      this.#lost = undefined;
-      return lost;
-    }
+    if (this.#record === 0) return undefined;
     const failure = this.#engine.endGroup(this, this.#record);
     this.#record = 0;
     this.#count = 0;

@@ -1,3 +1,4 @@
+import type { Job } from "heddle";
 import { group, run, spawn } from "heddle/job";
 import { type OddName, oddIn, type Place } from "./odd.js";
 
@@ -46,4 +47,7 @@ export function spread(depth: number): number {
   both.run(nothing);
   both.wait();
   return left.wait() + right.wait();
+}
+export function linkHandles(first: Job<unknown>, next: Job<unknown>): void {
+  first.then(next);
 }
