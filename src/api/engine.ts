@@ -180,19 +180,25 @@ export class Engine {
     return own._outcome as R;
   }
 
-  /** Executes jobs until `target` has settled. */
+  /** Executes jobs until `target` has settled. @throws DependencyCycleError if it waits for one that waits here */
   help(target: Job<unknown> | Group): void {
     if (this.context.me !== MAIN) {
-      waitFor(this.context, target);
+      this.#checkWait(waitFor(this.context, target), target);
       return;
     }
     const before = setCurrent(this);
     try {
-      waitFor(this.context, target);
+      this.#checkWait(waitFor(this.context, target), target);
     } finally {
       setCurrent(before);
       this.listener.resume();
     }
+  }
+
+  #checkWait(blocker: number, target: Job<unknown> | Group): void {
+    if (blocker === 0) return;
+    const names = new Set([this.runner.nameIn(blocker), this.runner.nameIn(target._slot)]);
+    throw new DependencyCycleError([...names]);
   }
 
   /** Looks whether a pending job of this thread has finished. */

@@ -20,7 +20,10 @@ export class DependencyFailedError extends JobFailedError {
 /** Names of jobs in a message, at most. */
 const MOST_NAMED = 12;
 
-/** Jobs wait for each other in a circle. Nothing of the graph has run. */
+/**
+ * Jobs wait for each other in a circle. If it was found when they were scheduled, nothing of the graph has run; a job
+ * that calls `wait` for itself, or for one that runs after it, gets it from `wait`.
+ */
 export class DependencyCycleError extends Error {
   override readonly name: string = "DependencyCycleError";
   /** The names of the job functions on the cycle, each before the one that depends on it. */

@@ -44,6 +44,11 @@ export class Group implements PromiseLike<void> {
     this.#count++;
   }
 
+  /** @internal */
+  get _slot(): number {
+    return 0;
+  }
+
   /** @internal Its target was set when the wait began. */
   _expectNotice(): void {}
 

@@ -70,6 +70,9 @@ export class Context {
   counted = 0;
   /** How deep jobs wait inside jobs. */
   depth = 0;
+  /** The job that runs here now, or 0; and those that wait on this thread's stack: see deadlock.ts. */
+  running = 0;
+  readonly waiting: number[] = [];
   /** In how many looks for a job submitted ones come first: see ready.ts. */
   untilFair = 1;
   /** threads: 1 – items appended on the main thread and not yet published. */

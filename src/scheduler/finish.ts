@@ -49,6 +49,7 @@ export function execute(context: Context, slot: number): number {
   } else if (group === 0 && i32[address + S_FAILURE] !== 0) {
     if (!(header & F_OBSERVER)) runner.drop(slot);
   } else if (!(header & F_OBSERVER)) {
+    context.running = slot;
     const over = runner.run(slot, header);
     if (context.submitted > 0) endStretch(context);
     if (over) return 0;

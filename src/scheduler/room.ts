@@ -32,11 +32,15 @@ export function makeRoom(context: Context): boolean {
   if (context.depth < MAX_DEPTH) {
     const job = findReady(context);
     if (job !== 0) {
+      const { running } = context;
       context.depth++;
+      context.waiting.push(running);
       try {
         executeAll(context, job);
       } finally {
         context.depth--;
+        context.waiting.pop();
+        context.running = running;
       }
       drainFinished(context);
       return true;

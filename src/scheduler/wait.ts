@@ -2,6 +2,7 @@
 import { STOPPED } from "../memory/layout.js";
 import { LISTENING, WAITING } from "../sync/event-count.js";
 import { BUSY, type Context, IDLE, MAIN } from "./context.js";
+import { waitsForItself } from "./deadlock.js";
 import { drainFinished, execute, executeAll } from "./finish.js";
 import { flushGroup } from "./group.js";
 import { appendReady, endStretch, findReady, nothingReady, publishReady, submitAll } from "./ready.js";
@@ -11,6 +12,8 @@ import { relax } from "./relax.js";
 export interface Settleable {
   /** Looks whether it has settled by now. */
   readonly settled: boolean;
+  /** The slot of its job, or 0 if it is no job. */
+  readonly _slot: number;
   /** From now on this thread is notified when it settles. */
   _expectNotice(): void;
 }
@@ -24,9 +27,10 @@ const SPINS = 300;
 /**
  * Executes jobs until `target` has settled.
  *
+ * @returns 0; or a job that waits here, if `target` cannot settle before that has finished
  * @throws RangeError when jobs wait inside jobs too deeply
  */
-export function waitFor(context: Context, target: Settleable): void {
+export function waitFor(context: Context, target: Settleable): number {
   if (context.counted > 0) flushGroup(context);
   if (context.unpublished.length > 0) submitAll(context);
   endStretch(context);
@@ -35,25 +39,32 @@ export function waitFor(context: Context, target: Settleable): void {
       `jobs wait inside jobs ${MAX_DEPTH} deep; link them with then/after instead of waiting, or wait less deeply`,
     );
   }
+  const { running } = context;
   context.depth++;
+  if (running !== 0) context.waiting.push(running);
   if (context.me === MAIN) context.setActivity(BUSY);
+  let blocker: number;
   try {
-    helpUntil(context, target);
+    blocker = helpUntil(context, target);
   } finally {
     context.depth--;
+    if (running !== 0) context.waiting.pop();
+    context.running = running;
     if (context.me === MAIN) context.setActivity(IDLE);
   }
   // Pairs with a worker's last look before it ends (worker-loop.ts): it finds what we have published, or we see that it
   // has stopped.
   if (context.me === MAIN && context.depth === 0 && context.state === STOPPED) executeRest(context);
+  return blocker;
 }
 
 /** Executes what this thread has made ready after the workers have stopped. */
 function executeRest(context: Context): void {
   for (let job = findReady(context); job !== 0; job = findReady(context)) executeAll(context, job);
+  context.running = 0;
 }
 
-function helpUntil(context: Context, target: Settleable): void {
+function helpUntil(context: Context, target: Settleable): number {
   for (;;) {
     let job = findReady(context);
     while (job !== 0) {
@@ -64,12 +75,16 @@ function helpUntil(context: Context, target: Settleable): void {
         appendReady(context, job);
         publishReady(context);
       }
-      return;
+      return 0;
     }
-    if (target.settled) return;
+    if (target.settled) return 0;
     flushGroup(context);
-    if (!spin(context, target)) sleep(context, target);
-    if (target.settled) return;
+    if (!spin(context, target)) {
+      const blocker = waitsForItself(context, target._slot);
+      if (blocker !== 0) return blocker;
+      sleep(context, target);
+    }
+    if (target.settled) return 0;
   }
 }
 

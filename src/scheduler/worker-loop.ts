@@ -49,6 +49,7 @@ function runSlice(context: Context, job: number): boolean {
   for (;;) {
     if (job === 0) job = findReady(context);
     if (job === 0) {
+      context.running = 0;
       flushGroup(context);
       drainFinished(context);
       return true;
@@ -57,6 +58,7 @@ function runSlice(context: Context, job: number): boolean {
     if (--countdown > 0) continue;
     const now = performance.now();
     if (now >= end) {
+      context.running = 0;
       if (job !== 0) {
         appendReady(context, job);
         publishReady(context);

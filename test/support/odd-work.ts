@@ -51,3 +51,28 @@ export function spread(depth: number): number {
 export function linkHandles(first: Job<unknown>, next: Job<unknown>): void {
   first.then(next);
 }
+let kept: Job<number> | undefined;
+/** Keeps a handle on the thread that this job runs on. */
+export function keep(job: Job<number>): void {
+  kept = job;
+}
+export function waitForKept(): number {
+  return kept === undefined ? 0 : kept.wait();
+}
+export function keepAndWait(): number {
+  kept = spawn(waitForKept);
+  return kept.wait();
+}
+/** Waits, deep in other jobs, for itself. */
+export function waitBelow(depth: number): number {
+  return depth === 0 ? keepAndWait() : run(waitBelow, depth - 1).wait();
+}
+/** Waits in all orders for jobs of its own that come after each other. */
+export function waitForOwn(): number {
+  const first = spawn(sleep, 0.2);
+  const second = spawn(add, 1, 2).after(first);
+  const third = spawn(add, 3, 4).after(first, second);
+  const result = third.wait();
+  first.wait();
+  return result + second.wait();
+}
