@@ -5,8 +5,8 @@ import { Functions } from "./api/functions.js";
 import type { WorkerMessage, WorkerStart } from "./api/messages.js";
 import { linksOver } from "./api/worker-pool.js";
 import { layoutFor } from "./memory/layout.js";
-import { hasPendingWork, parentPort, stayAlive, turn, workerData } from "./platform/node.js";
-import { workerLoop } from "./scheduler/worker-loop.js";
+import { hasPendingWork, onExit, parentPort, stayAlive, turn, workerData } from "./platform/node.js";
+import { announceDeath, workerLoop } from "./scheduler/worker-loop.js";
 import { describe, isInstance } from "./values/describe.js";
 
 const start = workerData as WorkerStart;
@@ -59,6 +59,10 @@ async function main(): Promise<void> {
   const engine = new Engine(start.buffer, layout, start.me, functions, links, report);
   setCurrent(engine);
   const letGo = stayAlive();
+  let stopped = false;
+  onExit(() => {
+    if (!stopped) announceDeath(engine.context);
+  });
   tell({ type: "ready" });
   await workerLoop(engine.context, {
     turn: () => {
@@ -71,6 +75,8 @@ async function main(): Promise<void> {
       engine.runner.reportUnobserved();
     },
   });
+  stopped = true;
+  tell({ type: "stopped" });
   for (const port of start.ports) port?.close();
   letGo();
 }

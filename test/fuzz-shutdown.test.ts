@@ -185,6 +185,40 @@ test(
   },
 );
 
+test("a worker that dies while the main thread waits for it does not block it for ever", GUARD, async () => {
+  for (const die of [work.exit, work.exitLater]) {
+    const jobs = await create(1);
+    const reported: Error[] = [];
+    jobs.on("error", (error) => reported.push(error));
+    const dying = jobs.run(die);
+    const group = jobs.group();
+    group.run(work.sleep, 30);
+    group.run(work.sleep, 30);
+    group.run(work.exit);
+    assert.throws(() => group.wait(), ShutdownError);
+    await dying.then(undefined, (error: unknown) => assert.ok(error instanceof ShutdownError));
+    await jobs.shutdown();
+    while (reported.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(reported.length, 1);
+  }
+});
+
+test("a worker that dies during a shutdown does not hold it up", GUARD, async () => {
+  for (const threads of [1, 2, 3]) {
+    const jobs = await create(threads);
+    const reported: Error[] = [];
+    jobs.on("error", (error) => reported.push(error));
+    const dying = jobs.spawn(work.exit).after(jobs.spawn(work.sleep, 30));
+    const outcome = jobs
+      .spawn(work.nothing)
+      .after(dying)
+      .then(undefined, (error: unknown) => error);
+    await jobs.shutdown();
+    assert.ok((await outcome) instanceof ShutdownError);
+    assert.match(String(reported[0]?.message), /ended unexpectedly with code 3/);
+  }
+});
+
 test("jobs that use a system that is being shut down", GUARD, async () => {
   for (const force of [false, true]) {
     const jobs = await create(3);

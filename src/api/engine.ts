@@ -21,7 +21,7 @@ import { freeGroup, makeGroup } from "../scheduler/group.js";
 import { endStretch, submitAll, submitReady } from "../scheduler/ready.js";
 import { makeRoom, reclaim } from "../scheduler/room.js";
 import { releaseGroupSlot, releaseSlot, retire, takeGroupSlot, takeSlot } from "../scheduler/slots.js";
-import { waitFor } from "../scheduler/wait.js";
+import { LOST, waitFor } from "../scheduler/wait.js";
 import { Codec, FEW } from "../values/codec.js";
 import { NoRoom, TooLarge } from "../values/room.js";
 import type { Link } from "../values/shared-objects.js";
@@ -31,7 +31,7 @@ import {
   DependencyCycleError,
   JobAlreadyScheduledError,
   PayloadTooLargeError,
-  type ShutdownError,
+  ShutdownError,
   StaleJobError,
 } from "./errors.js";
 import type { Functions } from "./functions.js";
@@ -197,6 +197,8 @@ export class Engine {
 
   #checkWait(blocker: number, target: Job<unknown> | Group): void {
     if (blocker === 0) return;
+    if (blocker === LOST)
+      throw this.closed ?? new ShutdownError("the job system has stopped: a worker thread has died");
     const names = new Set([this.runner.nameIn(blocker), this.runner.nameIn(target._slot)]);
     throw new DependencyCycleError([...names]);
   }

@@ -307,6 +307,7 @@ export class JobRunner implements Runner {
     this.#places.fill(NOWHERE);
     // Failures of groups that nobody has waited for.
     for (const group of this.openGroups) group._abandon(error, this.#report);
+    this.openGroups.clear();
     this.reportUnobserved();
   }
 

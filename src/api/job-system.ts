@@ -157,7 +157,6 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
     }
     if (this.#stopping === undefined) {
       this.#engine.closed = new ShutdownError("the job system has been shut down; create another one");
-      this.#workers.stopping = true;
       stopWorkers(this.#engine.context, force);
       this.#stopping = this.#stop();
     } else if (force) {

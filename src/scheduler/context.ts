@@ -119,7 +119,7 @@ export class Context {
     this.searchers = Math.max(1, (layout.threads - 1) >> 1);
   }
 
-  /** RUNNING, STOPPING, CANCELLING or STOPPED. */
+  /** RUNNING, STOPPING, CANCELLING, STOPPED or DEAD. */
   get state(): number {
     // Set by the main thread's shutdown; whoever sees it late acts on it one job later.
     return Atomics.load(this.memory.i32, H_STATE);

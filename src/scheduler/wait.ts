@@ -1,5 +1,5 @@
 /** Waiting synchronously: the waiting thread executes other jobs meanwhile. */
-import { STOPPED } from "../memory/layout.js";
+import { DEAD, STOPPED } from "../memory/layout.js";
 import { LISTENING, WAITING } from "../sync/event-count.js";
 import { BUSY, type Context, IDLE, MAIN } from "./context.js";
 import { waitsForItself } from "./deadlock.js";
@@ -18,6 +18,9 @@ export interface Settleable {
   _expectNotice(): void;
 }
 
+/** The outcome of `waitFor` when nobody can tell whether its target will ever settle. */
+export const LOST = -1;
+
 /** How deep jobs may wait inside jobs that wait: every level takes some of the thread's stack. */
 export const MAX_DEPTH = 1500;
 
@@ -27,7 +30,7 @@ const SPINS = 300;
 /**
  * Executes jobs until `target` has settled.
  *
- * @returns 0; or a job that waits here, if `target` cannot settle before that has finished
+ * @returns 0; or a job that waits here, if `target` cannot settle before that has finished; or LOST, if a worker has died
  * @throws RangeError when jobs wait inside jobs too deeply
  */
 export function waitFor(context: Context, target: Settleable): number {
@@ -80,6 +83,7 @@ function helpUntil(context: Context, target: Settleable): number {
     if (target.settled) return 0;
     flushGroup(context);
     if (!spin(context, target)) {
+      if (context.state === DEAD) return LOST;
       const blocker = waitsForItself(context, target._slot);
       if (blocker !== 0) return blocker;
       sleep(context, target);
@@ -104,7 +108,8 @@ function sleep(context: Context, target: Settleable): void {
   events.prepare(me, state);
   // The last look, after the announcement: no wake is lost.
   drainFinished(context);
-  if (target.settled || context.undelivered.length > 0 || (mayTake(context) && !nothingReady(context))) {
+  const found = target.settled || context.undelivered.length > 0 || (mayTake(context) && !nothingReady(context));
+  if (found || context.state === DEAD) {
     events.cancel(me, state);
   } else {
     context.setActivity(IDLE);

@@ -1,5 +1,5 @@
 /** What a worker does all its life: execute, look around, go round its event loop, sleep. */
-import { CANCELLING, H_STATE, RUNNING, STOPPED, STOPPING } from "../memory/layout.js";
+import { CANCELLING, DEAD, H_STATE, RUNNING, STOPPED, STOPPING } from "../memory/layout.js";
 import { BUSY, type Context, IDLE } from "./context.js";
 import { drainFinished, execute } from "./finish.js";
 import { flushGroup } from "./group.js";
@@ -129,6 +129,13 @@ function mayStop(context: Context): boolean {
   // Seen by the others, who are woken by the caller.
   Atomics.store(memory.i32, H_STATE, STOPPED);
   return true;
+}
+
+/** Tells the others that this worker ends although it was not told to, so that nobody waits for what it was doing. */
+export function announceDeath(context: Context): void {
+  // Pairs with the last look of who is about to sleep in `wait`.
+  Atomics.store(context.memory.i32, H_STATE, DEAD);
+  for (let thread = 0; thread < context.threads; thread++) context.events.notify(thread, true);
 }
 
 /** Asks all workers to stop when nothing is left to do; `force`: without running what has not started. */

@@ -1,3 +1,4 @@
+import { isMainThread } from "node:worker_threads";
 import type { Job } from "heddle";
 import { group, run, spawn } from "heddle/job";
 import { type OddName, oddIn, type Place } from "./odd.js";
@@ -35,8 +36,9 @@ export function sum(...values: number[]): number {
 export function addTo(cells: Int32Array, ...values: number[]): void {
   Atomics.add(cells, 0, values.length);
 }
-export function exit(): never {
-  process.exit(3);
+/** Ends its worker. */
+export function exit(): void {
+  if (!isMainThread) process.exit(3);
 }
 /** A binary tree of jobs. @returns its leaves */
 export function spread(depth: number): number {
@@ -75,4 +77,11 @@ export function waitForOwn(): number {
   const result = third.wait();
   first.wait();
   return result + second.wait();
+}
+/** Ends its worker with an error outside of any job. */
+export function exitLater(): void {
+  if (isMainThread) return;
+  setTimeout(() => {
+    throw new RangeError("outside of any job");
+  }, 1);
 }
