@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { DependencyCycleError, JobFailedError } from "heddle";
+import { DependencyCycleError, JobFailedError, shared } from "heddle";
 import { GUARD, stillWorks, withOddSystem } from "./support/fuzz.js";
 import * as work from "./support/odd-work.js";
 
@@ -49,6 +49,25 @@ test("the main thread, in a job that it executes, too", GUARD, async () => {
     await stillWorks(jobs);
   });
 });
+
+test(
+  "the main thread does not run out of stack while it waits, however deep the jobs wait that it executes",
+  GUARD,
+  async () => {
+    await withOddSystem({ threads: 2 }, async (jobs) => {
+      for (let k = 0; k < 5; k++) {
+        // Both workers are busy, so that the main thread begins.
+        const started = shared(Int32Array, 1);
+        const busy = [jobs.run(work.startAndSleep, started, 200), jobs.run(work.startAndSleep, started, 200)];
+        while (started[0] < 2) await new Promise((resolve) => setImmediate(resolve));
+        assert.equal(jobs.run(work.down, 1400).wait(), 1400);
+        await Promise.all(busy);
+      }
+      await stillWorks(jobs);
+      assert.deepEqual(await jobs.shutdown(), { neverScheduled: {} });
+    });
+  },
+);
 
 test("jobs that wait inside jobs for others are not taken for that", GUARD, async () => {
   for (const threads of [1, 2, 4]) {

@@ -24,6 +24,9 @@ export const LOST = -1;
 /** How deep jobs may wait inside jobs that wait: every level takes some of the thread's stack. */
 export const MAX_DEPTH = 1500;
 
+/** How deep the main thread executes jobs inside jobs: some 300 KiB of a stack that has 1 MiB by default. */
+const MAIN_DEPTH = 256;
+
 /** Looks at the queues this often before going to sleep: some 20 microseconds. */
 const SPINS = 300;
 
@@ -69,7 +72,7 @@ function executeRest(context: Context): void {
 
 function helpUntil(context: Context, target: Settleable): number {
   for (;;) {
-    let job = findReady(context);
+    let job = mayTake(context) ? findReady(context) : 0;
     while (job !== 0) {
       job = execute(context, job);
       if (!target.settled) continue;
@@ -123,7 +126,10 @@ function sleep(context: Context, target: Settleable): void {
   if (!nothingReady(context)) events.notifyOne();
 }
 
-/** threads: 1 – only the worker executes, so that the order is kept. */
+/**
+ * Whether this thread may execute jobs: not the main one with threads: 1, where only the worker does, so that the order is
+ * kept; nor where it has executed jobs inside jobs so deep that its stack, which is not ours to size, may end.
+ */
 function mayTake(context: Context): boolean {
-  return !(context.fifo && context.me === MAIN);
+  return context.me !== MAIN || !(context.fifo || context.depth > MAIN_DEPTH);
 }

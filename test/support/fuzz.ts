@@ -9,7 +9,7 @@ import * as work from "./odd-work.js";
 export const ODD_WORK = new URL("./odd-work.js", import.meta.url);
 
 /** The runner's guard against a test that hangs. */
-export const GUARD = { timeout: 20_000 };
+export const GUARD = { timeout: 120_000 };
 
 /** The runner cannot end a test that blocks its thread, so another thread does. */
 const watchdog = new Worker(

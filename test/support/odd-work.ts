@@ -85,3 +85,11 @@ export function exitLater(): void {
     throw new RangeError("outside of any job");
   }, 1);
 }
+/** Waits so many jobs deep. */
+export function down(depth: number): number {
+  return depth === 0 ? 0 : 1 + run(down, depth - 1).wait();
+}
+export function startAndSleep(started: Int32Array, milliseconds: number): void {
+  Atomics.add(started, 0, 1);
+  sleep(milliseconds);
+}
