@@ -28,7 +28,7 @@ export class Group implements PromiseLike<void> {
   /**
    * Runs `fn(...args)` as a job of this group.
    *
-   * @throws UnknownJobFunctionError, ArenaFullError, ShutdownError, DataCloneError
+   * @throws UnknownJobFunctionError, DataCloneError (a DOMException), PayloadTooLargeError, ArenaFullError, ShutdownError
    */
   run<A extends unknown[]>(fn: (...args: A) => unknown, ...args: A): void;
   run(fn: unknown, a?: unknown, b?: unknown, c?: unknown, d?: unknown): void {

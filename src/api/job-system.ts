@@ -83,7 +83,7 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
    * @param args its arguments. Numbers, booleans, null and undefined are inline in shared memory; typed
    * arrays and DataViews on shared memory, SharedArrayBuffers, shared WebAssembly.Memories and jobs go by
    * reference; anything else that can be structured-cloned is copied
-   * @throws UnknownJobFunctionError, DataCloneError (a DOMException), ArenaFullError, ShutdownError
+   * @throws UnknownJobFunctionError, DataCloneError (a DOMException), PayloadTooLargeError, ArenaFullError, ShutdownError
    * @example
    * const job = jobs.spawn(work.blurRow, image, width, 7);
    */
