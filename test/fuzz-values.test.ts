@@ -96,6 +96,8 @@ test("values that no block can hold are refused as too large", GUARD, async () =
         () => jobs.run(ignore, value),
         (error: unknown) => {
           assert.ok(error instanceof PayloadTooLargeError);
+          assert.equal(error.bytes, 2 ** 30);
+          assert.ok(error.maxBytes < error.bytes);
           assert.match(error.message, /job "ignore".*1073741824 bytes.*shared\(/);
           return true;
         },

@@ -64,12 +64,16 @@ export class ArenaFullError extends Error {
 }
 
 /** The arguments or the result of a job are copied, and have more bytes than a copy can have. */
-export class PayloadTooLargeError extends Error {
+export class PayloadTooLargeError extends RangeError {
   override readonly name: string = "PayloadTooLargeError";
+  /** The bytes of the copy, and how many it may have. */
+  readonly bytes: number;
+  readonly maxBytes = LARGEST_PAYLOAD;
   constructor(what: string, bytes: number) {
     super(
       `${what} are too large to be copied: ${bytes} bytes, and ${LARGEST_PAYLOAD} are the most; put large data on shared memory, such as shared(Float64Array, length), which is not copied`,
     );
+    this.bytes = bytes;
   }
 }
 
