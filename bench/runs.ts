@@ -3,7 +3,7 @@
 export const RUNS = 7;
 /** Peers that take long for one run are counted this often. */
 const FEW_RUNS = 3;
-const LONG_RUN = 10_000;
+const LONG_RUN = 4000;
 
 /**
  * Calls `once` to warm up and then for the counted runs.

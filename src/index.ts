@@ -1,5 +1,14 @@
 export {
+  Channel,
+  type ChannelConstructor,
+  type NumberChannelOptions,
+  type RecordChannelOptions,
+  type RecordType,
+  type ValueChannelOptions,
+} from "./api/channel.js";
+export {
   ArenaFullError,
+  ChannelClosedError,
   DependencyCycleError,
   DependencyFailedError,
   JobAlreadyScheduledError,
@@ -8,9 +17,11 @@ export {
   ShutdownError,
   StaleJobError,
   UnknownJobFunctionError,
+  WouldBlockError,
 } from "./api/errors.js";
 export type { Group } from "./api/group.js";
 export type { Job } from "./api/job.js";
 export { JobSystem, type ShutdownReport } from "./api/job-system.js";
 export type { JobSystemOptions } from "./api/options.js";
 export { shared } from "./api/shared.js";
+export { WaitGroup } from "./api/wait-group.js";

@@ -56,8 +56,9 @@ async function main(): Promise<void> {
   const links = linksOver(start.ports);
   const report = (error: Error) => tell({ type: "unobserved", failure: engine.runner.errorToBytes(error) });
   const layout = layoutFor(start.threads, start.maxJobs);
-  const engine = new Engine(start.buffer, layout, start.me, functions, links, report);
+  const engine = new Engine(start.buffer, layout, start.me, functions, start.concurrency, links, report);
   setCurrent(engine);
+  engine.open();
   const letGo = stayAlive();
   let stopped = false;
   onExit(() => {
@@ -70,6 +71,7 @@ async function main(): Promise<void> {
       return turn();
     },
     pending: hasPendingWork,
+    awaiting: () => engine.listener.awaiting,
     between: () => {
       engine.listener.settle();
       engine.runner.reportUnobserved();

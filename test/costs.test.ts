@@ -62,6 +62,20 @@ test("a job with a handle allocates little more than the handle", { skip }, asyn
   });
 });
 
+test("results are not kept alive by other jobs, nor by the system", { skip }, async () => {
+  await withSystem({ threads: 2 }, async (jobs) => {
+    const MEBIBYTE = 2 ** 20;
+    collect?.();
+    const before = process.memoryUsage().arrayBuffers;
+    for (let k = 0; k < 24; k++) assert.equal((await jobs.run(work.makeBytes, 4 * MEBIBYTE)).length, 4 * MEBIBYTE);
+    collect?.();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    collect?.();
+    const kept = process.memoryUsage().arrayBuffers - before;
+    assert.ok(kept < 16 * MEBIBYTE, `${kept} bytes are kept`);
+  });
+});
+
 /** How often this thread wakes others during `body`. */
 function wakes(body: () => void): number {
   const notify = Atomics.notify;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { DependencyFailedError, type Group, type Job, JobSystem, ShutdownError } from "heddle";
+import { DependencyFailedError, type Group, type Job, JobSystem, ShutdownError, WouldBlockError } from "heddle";
 import { check, GUARD, ODD_WORK, stillWorks, withOddSystem } from "./support/fuzz.js";
 import * as work from "./support/odd-work.js";
 
@@ -200,6 +200,42 @@ test("a worker that dies while the main thread waits for it does not block it fo
     await jobs.shutdown();
     while (reported.length === 0) await new Promise((resolve) => setImmediate(resolve));
     assert.equal(reported.length, 1);
+  }
+});
+
+test("nor while it waits for an asynchronous job", GUARD, async () => {
+  for (const threads of [1, 2, 2, 2]) {
+    const jobs = await create(threads);
+    const reported: Error[] = [];
+    jobs.on("error", (error) => reported.push(error));
+    // The main thread of two finds it first, and leaves it to a worker.
+    assert.throws(() => jobs.run(work.exitSuspended).wait(), ShutdownError);
+    await jobs.shutdown();
+    while (reported.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(reported.length, 1);
+  }
+});
+
+test("an asynchronous job that follows what the main thread runs, after the workers have stopped", GUARD, async () => {
+  for (let round = 0; round < 5; round++) {
+    const jobs = await create(2);
+    const blockers = [jobs.run(work.sleep, 5), jobs.run(work.sleep, 5)];
+    const long = jobs.spawn(work.sleep, 60);
+    const next = jobs.spawn(work.addLater, 1, 2).after(long);
+    next.schedule();
+    const stopped = jobs.shutdown();
+    long.wait();
+    // It runs if a worker is left for it; else nobody waits for ever.
+    try {
+      assert.equal(next.wait(), 3);
+    } catch (error) {
+      assert.ok(error instanceof WouldBlockError, String(error));
+    }
+    assert.deepEqual((await stopped).neverScheduled, {});
+    await Promise.all([
+      next.then(undefined, (error: unknown) => assert.ok(error instanceof ShutdownError)),
+      ...blockers,
+    ]);
   }
 });
 

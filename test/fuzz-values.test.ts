@@ -146,7 +146,7 @@ test("a handle of another system is refused as that", GUARD, async () => {
     await withOddSystem({ threads: 1 }, (other) => {
       const foreign = other.spawn(work.add, 1, 2);
       assert.throws(() => jobs.run(ignore, foreign), /argument 0.*job "add" belongs to another JobSystem/);
-      assert.throws(() => jobs.run(ignore, { foreign }), /argument 0 at \.foreign.*a Job inside another value/);
+      assert.throws(() => jobs.run(ignore, { foreign }), /argument 0 at \.foreign.*a Job, which goes by reference/);
       const own = jobs.spawn(work.add, 1, 2);
       for (const attempt of [() => own.then(foreign), () => foreign.then(own), () => own.after(foreign)]) {
         assert.throws(attempt, /belongs to another JobSystem/);

@@ -32,6 +32,20 @@ test("a job that waits for one that runs after it fails, instead of waiting for 
   });
 });
 
+test("an asynchronous job that waits for itself fails, whenever it does so", GUARD, async () => {
+  await withOddSystem({ threads: 1 }, async (jobs) => {
+    for (const [fn, expected] of [
+      [work.waitForKeptAtOnce, /jobs depend on each other in a circle: .*waitForKept/],
+      [work.waitForKeptLater, /can never end: it depends on an asynchronous job/],
+    ] as const) {
+      const own = jobs.spawn(fn);
+      await jobs.run(work.keep, own);
+      await assert.rejects(async () => await own, expected);
+    }
+    await stillWorks(jobs);
+  });
+});
+
 test("the main thread, in a job that it executes, too", GUARD, async () => {
   await withOddSystem({ threads: 2 }, async (jobs) => {
     // Workers have no kept handle, so that there the job ends at once; the main thread's copy of the module has one.

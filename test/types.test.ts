@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { type Job, type JobSystem, shared } from "heddle";
+import { Channel, type Job, type JobSystem, shared, WaitGroup } from "heddle";
 import { run } from "heddle/job";
+import * as channelWork from "./support/channel-work.js";
 import * as work from "./support/work.js";
 
 /** Never called: what must and must not compile. `tsc` fails where an expected error is missing. */
@@ -30,6 +31,42 @@ export async function typesOf(jobs: JobSystem): Promise<void> {
   // @ts-expect-error modules are needed
   const options: Parameters<typeof JobSystem.create>[0] = { threads: 2 };
   void [result, waited, both, mapped, last, cells, inside, wrong, options];
+}
+
+/** Never called, as above. */
+export async function typesOfPrimitives(jobs: JobSystem): Promise<void> {
+  const numbers: Channel<number> = new Channel({ capacity: 4 });
+  const records: Channel<Float32Array> = new Channel({ capacity: 4, record: Float32Array, length: 3 });
+  const values = new Channel<{ kind: string }>({ capacity: 4, maxBytes: 100 });
+  const unknowns: Channel<unknown> = new Channel({ capacity: 4, maxBytes: 100 });
+  const attached: Channel<number> = new Channel<number>(numbers.buffer);
+  for await (const value of numbers) value.toFixed();
+  for (const record of records) record.fill(0);
+  const received = await values.receive();
+  const kind: string = received.done ? "" : received.value.kind;
+  const there: string | undefined = values.tryReceive()?.value?.kind;
+  await records.send(shared(Float32Array, 3));
+  const group = new WaitGroup();
+  const sum: Job<void> = jobs.run(channelWork.produce, numbers, 0, 1);
+  const made: Channel<number> = await jobs.run(channelWork.makeChannel, 1);
+  jobs.run(channelWork.addOne, shared(Int32Array, 1), group);
+  // @ts-expect-error a channel of numbers carries no strings
+  numbers.trySend("1");
+  // @ts-expect-error a record of another type
+  await records.send(new Float64Array(3));
+  // @ts-expect-error a property is missing
+  values.sendSync({});
+  // @ts-expect-error a channel needs a capacity
+  new Channel({ maxBytes: 100 });
+  // @ts-expect-error records need a length
+  new Channel({ capacity: 4, record: Float32Array });
+  // @ts-expect-error either records or values
+  new Channel({ capacity: 4, record: Float32Array, length: 3, maxBytes: 100 });
+  // @ts-expect-error a channel of strings for a job that wants numbers
+  jobs.run(channelWork.produce, new Channel<string>({ capacity: 4, maxBytes: 100 }), 0, 1);
+  // @ts-expect-error a number of things
+  group.add("1");
+  void [unknowns, attached, kind, there, sum, made];
 }
 
 test("heddle/job outside a job says so", () => {

@@ -3,6 +3,11 @@ import type { Engine } from "./engine.js";
 
 let current: Engine | undefined;
 
+/** The engine whose jobs this thread is executing, if there is one. */
+export function engineHere(): Engine | undefined {
+  return current;
+}
+
 /** @returns the one before */
 export function setCurrent(engine: Engine | undefined): Engine | undefined {
   const before = current;

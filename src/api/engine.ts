@@ -21,18 +21,20 @@ import { freeGroup, makeGroup } from "../scheduler/group.js";
 import { endStretch, submitAll, submitReady } from "../scheduler/ready.js";
 import { makeRoom, reclaim } from "../scheduler/room.js";
 import { releaseGroupSlot, releaseSlot, retire, takeGroupSlot, takeSlot } from "../scheduler/slots.js";
-import { LOST, waitFor } from "../scheduler/wait.js";
+import { holdNothingBack, LOST, type Outsider, SETTLED, VAIN, waitFor, waitForOutsider } from "../scheduler/wait.js";
 import { Codec, FEW } from "../values/codec.js";
 import { NoRoom, TooLarge } from "../values/room.js";
 import type { Link } from "../values/shared-objects.js";
+import { addHolder, removeHolder } from "./blocking.js";
 import { setCurrent } from "./current.js";
 import {
   ArenaFullError,
   DependencyCycleError,
   JobAlreadyScheduledError,
-  PayloadTooLargeError,
   ShutdownError,
   StaleJobError,
+  tooLargeToCopy,
+  WouldBlockError,
 } from "./errors.js";
 import type { Functions } from "./functions.js";
 import type { Group } from "./group.js";
@@ -48,6 +50,7 @@ export class Engine {
   readonly functions: Functions;
   readonly runner: JobRunner;
   readonly listener: Listener;
+  readonly #publish = () => holdNothingBack(this.context);
   /** Why nothing more may be submitted from here, once that is so. */
   closed: ShutdownError | undefined;
 
@@ -57,15 +60,21 @@ export class Engine {
     layout: Layout,
     me: number,
     functions: Functions,
+    concurrency: number,
     links: readonly Link[],
     report: (error: Error) => void,
   ) {
     this.functions = functions;
     this.runner = new JobRunner(functions, report);
-    this.context = new Context(buffer, layout, me, this.runner, endStretch);
+    this.context = new Context(buffer, layout, me, this.runner, concurrency, endStretch);
     this.codec = new Codec(this.context, links, new HandleCodec(this));
     this.listener = new Listener(this.context, this.runner);
     this.runner.attach(this.context, this.codec);
+  }
+
+  /** To be called when the system is ready, before anything is submitted here. Ends with `abandon`. */
+  open(): void {
+    addHolder(this.#publish);
   }
 
   /** Makes a job of the arguments `a` to `d`, or of `all` if there are more than FEW. */
@@ -109,11 +118,11 @@ export class Engine {
     all: readonly unknown[],
   ): Job<unknown> {
     if (this.closed !== undefined) throw this.closed;
-    const id = this.functions.idOf(fn);
-    let slot = takeSlot(this.context, id, prerequisites, 0);
-    if (slot === 0) slot = this.#takeWhenFull(id, () => takeSlot(this.context, id, prerequisites, 0));
+    const header = this.functions.headerOf(fn);
+    let slot = takeSlot(this.context, header, prerequisites, 0);
+    if (slot === 0) slot = this.#takeWhenFull(header, () => takeSlot(this.context, header, prerequisites, 0));
     if (count > 0) this.writeArguments(slot, count, a, b, c, d, all);
-    return this.#handle(slot, id);
+    return this.#handle(slot, header & FUNCTION_MASK);
   }
 
   link(first: Job<unknown>, next: Job<unknown>): void {
@@ -180,7 +189,12 @@ export class Engine {
     return own._outcome as R;
   }
 
-  /** Executes jobs until `target` has settled. @throws DependencyCycleError if it waits for one that waits here */
+  /**
+   * Executes jobs until `target` has settled.
+   *
+   * @throws if it never will: DependencyCycleError if it waits for a job that waits here, ShutdownError if a worker has
+   * died, WouldBlockError if it needs an asynchronous job that nobody can go on with
+   */
   help(target: Job<unknown> | Group): void {
     if (this.context.me !== MAIN) {
       this.#checkWait(waitFor(this.context, target), target);
@@ -195,12 +209,19 @@ export class Engine {
     }
   }
 
-  #checkWait(blocker: number, target: Job<unknown> | Group): void {
-    if (blocker === 0) return;
-    if (blocker === LOST)
+  /** @param outcome what `waitFor` has returned */
+  #checkWait(outcome: number, target: Job<unknown> | Group): void {
+    if (outcome === SETTLED) return;
+    if (outcome === VAIN) throw wouldBlock(target);
+    if (outcome === LOST)
       throw this.closed ?? new ShutdownError("the job system has stopped: a worker thread has died");
-    const names = new Set([this.runner.nameIn(blocker), this.runner.nameIn(target._slot)]);
+    const names = new Set([this.runner.nameIn(outcome), this.runner.nameIn(target._slot)]);
     throw new DependencyCycleError([...names]);
+  }
+
+  /** Executes jobs until `target`, which notifies nobody here, has settled. For a thread that is executing a job. */
+  helpUntil(target: Outsider): void {
+    waitForOutsider(this.context, target);
   }
 
   /** Looks whether a pending job of this thread has finished. */
@@ -212,9 +233,8 @@ export class Engine {
     // A plain read, as most looks are in vain; who sees an old value looks again.
     if ((i32[word] & (CLOSING | AWAITED)) === 0) return;
     // Pairs with the finisher's closing of the list: it touches the slot no more, and the result is there.
-    const continuations = Atomics.load(i32, word);
-    if (continuations === CLOSED) this.runner.deliver(job._slot);
-    else if (continuations & AWAITED) drainFinished(context);
+    if (Atomics.load(i32, word) === CLOSED) this.runner.deliver(job._slot);
+    else drainFinished(context);
   }
 
   /** Has this thread told when a pending job of it has finished. */
@@ -255,7 +275,7 @@ export class Engine {
   /** A slot for a job of a group; write its arguments, then `submit` it. */
   spawnInGroup(record: number, fn: unknown): number {
     this.checkOpen();
-    const header = this.functions.idOf(fn) | F_GROUP;
+    const header = this.functions.headerOf(fn) | F_GROUP;
     const slot = takeGroupSlot(this.context, header, record);
     return slot !== 0 ? slot : this.#takeWhenFull(header, () => takeGroupSlot(this.context, header, record));
   }
@@ -386,7 +406,7 @@ export class Engine {
       releaseSlot(this.context, slot);
     }
     const name = this.functions.nameOf(header & FUNCTION_MASK);
-    if (error instanceof TooLarge) throw new PayloadTooLargeError(`job "${name}": the arguments`, error.bytes);
+    if (error instanceof TooLarge) throw tooLargeToCopy(`job "${name}": the arguments are`, error.bytes);
     if (error instanceof NoRoom) throw noMemory();
     if (error instanceof DOMException) throw new DOMException(`job "${name}": ${error.message}`, error.name);
     throw error;
@@ -403,7 +423,15 @@ export class Engine {
     this.takeOver();
     this.runner.abandon(error);
     this.listener.settle();
+    removeHolder(this.#publish);
   }
+}
+
+function wouldBlock(target: Job<unknown> | Group): WouldBlockError {
+  const what = isJob(target) ? `job "${target.name}"` : "the group";
+  return new WouldBlockError(
+    `wait() for ${what} can never end: it depends on an asynchronous job, and every thread that could go on with one waits synchronously; use await in place of wait() in jobs`,
+  );
 }
 
 function noMemory(): ArenaFullError {

@@ -63,18 +63,44 @@ export class ArenaFullError extends Error {
   override readonly name: string = "ArenaFullError";
 }
 
-/** The arguments or the result of a job are copied, and have more bytes than a copy can have. */
+/** A channel was closed: nothing more can be sent into it. */
+export class ChannelClosedError extends Error {
+  override readonly name: string = "ChannelClosedError";
+  constructor() {
+    super("the channel is closed and takes nothing more; close it only when all who send are done");
+  }
+}
+
+/** A value is copied, as a job's argument or result or as a message of a channel, and has too many bytes for that. */
 export class PayloadTooLargeError extends RangeError {
   override readonly name: string = "PayloadTooLargeError";
-  /** The bytes of the copy, and how many it may have. */
+  /** The bytes of the copy. */
   readonly bytes: number;
-  readonly maxBytes = LARGEST_PAYLOAD;
-  constructor(what: string, bytes: number) {
-    super(
-      `${what} are too large to be copied: ${bytes} bytes, and ${LARGEST_PAYLOAD} are the most; put large data on shared memory, such as shared(Float64Array, length), which is not copied`,
-    );
+  /** The bytes that it may have. */
+  readonly maxBytes: number;
+  constructor(message: string, bytes: number, maxBytes: number) {
+    super(message);
     this.bytes = bytes;
+    this.maxBytes = maxBytes;
   }
+}
+
+/** The error for what a job is given or gives. @param what such as "the result is" */
+export function tooLargeToCopy(what: string, bytes: number): PayloadTooLargeError {
+  return new PayloadTooLargeError(
+    `${what} too large to be copied: ${bytes} bytes, and ${LARGEST_PAYLOAD} are the most; put large data on shared memory, such as shared(Float64Array, length), which is not copied`,
+    bytes,
+    LARGEST_PAYLOAD,
+  );
+}
+
+/** The error for a message of a channel that was made with `maxBytes`. */
+export function tooLargeToSend(bytes: number, maxBytes: number): PayloadTooLargeError {
+  return new PayloadTooLargeError(
+    `value takes ${bytes} bytes when it is serialised, and a message of this channel ${maxBytes} at most; make the channel with a larger maxBytes, or keep large data in a typed array on shared memory and send where in it to look`,
+    bytes,
+    maxBytes,
+  );
 }
 
 /** The system has been shut down, or is being shut down. */
@@ -90,4 +116,9 @@ export class StaleJobError extends Error {
       `job "${job}" has finished and the thread that spawned it has taken its result; wait for it before it finishes, or pass the result on`,
     );
   }
+}
+
+/** A synchronous wait was refused, or ended, because it could never end otherwise. */
+export class WouldBlockError extends Error {
+  override readonly name: string = "WouldBlockError";
 }

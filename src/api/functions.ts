@@ -1,5 +1,5 @@
 /** The job functions of a system: exports of its modules, numbered alike on every thread. */
-import { FUNCTION_MASK } from "../memory/layout.js";
+import { F_ASYNC, FUNCTION_MASK } from "../memory/layout.js";
 import { UnknownJobFunctionError } from "./errors.js";
 
 /** Stands where there is no function yet. */
@@ -10,10 +10,11 @@ export type JobFunction = (...args: never[]) => unknown;
 export class Functions {
   readonly #functions: JobFunction[] = [];
   readonly #names: string[] = [];
-  readonly #ids = new Map<unknown, number>();
+  /** For each function its number, and F_ASYNC if it is known to give promises. */
+  readonly #headers = new Map<unknown, number>();
   /** Not undefined, which somebody may ask for. */
   #lastFunction: unknown = NO_FUNCTION;
-  #lastId = 0;
+  #lastHeader = 0;
 
   /** Imports the modules and registers what they export. @throws what a module throws when it is loaded */
   static async load(modules: readonly string[]): Promise<Functions> {
@@ -27,11 +28,11 @@ export class Functions {
     return this.#names;
   }
 
-  /** @throws UnknownJobFunctionError */
-  idOf(fn: unknown): number {
-    if (fn === this.#lastFunction) return this.#lastId;
-    const id = this.#ids.get(fn);
-    if (id === undefined) {
+  /** The number of `fn`, and flags of its jobs. @throws UnknownJobFunctionError */
+  headerOf(fn: unknown): number {
+    if (fn === this.#lastFunction) return this.#lastHeader;
+    const header = this.#headers.get(fn);
+    if (header === undefined) {
       throw new UnknownJobFunctionError(
         typeof fn === "function"
           ? `function "${nameIn(fn) || "(anonymous)"}"`
@@ -39,8 +40,14 @@ export class Functions {
       );
     }
     this.#lastFunction = fn;
-    this.#lastId = id;
-    return id;
+    this.#lastHeader = header;
+    return header;
+  }
+
+  /** From now on the function counts as one that gives promises, on this thread. */
+  noteAsynchronous(id: number): void {
+    this.#headers.set(this.#functions[id], id | F_ASYNC);
+    this.#lastFunction = NO_FUNCTION;
   }
 
   get(id: number): (...args: unknown[]) => unknown {
@@ -67,12 +74,21 @@ export class Functions {
   }
 
   #add(name: string, fn: JobFunction): void {
-    if (this.#ids.has(fn)) return;
+    if (this.#headers.has(fn)) return;
     if (this.#functions.length > FUNCTION_MASK)
       throw new RangeError(`modules export more than ${FUNCTION_MASK + 1} functions`);
-    this.#ids.set(fn, this.#functions.length);
+    this.#headers.set(fn, this.#functions.length | (isAsync(fn) ? F_ASYNC : 0));
     this.#functions.push(fn);
     this.#names.push(name);
+  }
+}
+
+/** Whether a function is declared async, as far as it tells. */
+function isAsync(fn: JobFunction): boolean {
+  try {
+    return Object.prototype.toString.call(fn) === "[object AsyncFunction]";
+  } catch {
+    return false;
   }
 }
 

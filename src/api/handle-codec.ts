@@ -1,10 +1,12 @@
-/** Handles of jobs as arguments: they go by reference, so that any thread can link, schedule and await them. */
+/** Handles of jobs, and primitives, as arguments: they go by reference, so that any thread can use them. */
 import { FUNCTION_MASK, S_FUNCTION, S_GENERATION, SLOT_LOG } from "../memory/layout.js";
 import { FAILED_JOB, JOB, TAG } from "../values/boxes.js";
 import type { Handles } from "../values/codec.js";
 import type { Engine } from "./engine.js";
-import { isJob, Job } from "./job.js";
+import { handleName } from "./handle-name.js";
+import { Job } from "./job.js";
 import { FAILED, PENDING } from "./outcomes.js";
+import { bufferOf, primitiveOn } from "./primitives.js";
 
 /** No slot has it: the handle of a job whose outcome its owner has taken over. */
 const STALE = -1;
@@ -16,8 +18,16 @@ export class HandleCodec implements Handles {
     this.#engine = engine;
   }
 
-  is(value: unknown): boolean {
-    return isJob(value);
+  nameOf(value: unknown): string | undefined {
+    return handleName(value);
+  }
+
+  bufferOf(value: object): SharedArrayBuffer | undefined {
+    return bufferOf(value);
+  }
+
+  primitiveOn(buffer: SharedArrayBuffer): unknown {
+    return primitiveOn(buffer);
   }
 
   write(value: object, cell: number): number {

@@ -10,8 +10,11 @@ import {
   slotAt,
   slotIndex,
 } from "../memory/layout.js";
+import { suspend } from "../scheduler/asynchronous.js";
 import type { Context, Runner } from "../scheduler/context.js";
-import { isPrivate, releaseSlot, retire } from "../scheduler/slots.js";
+import { finishSuspended } from "../scheduler/finish.js";
+import { isUnscheduled } from "../scheduler/graph.js";
+import { isPrivate, leaveUndelivered, releaseSlot, retire } from "../scheduler/slots.js";
 import { type Codec, FEW } from "../values/codec.js";
 import { describe, isInstance } from "../values/describe.js";
 import {
@@ -25,17 +28,11 @@ import {
 } from "../values/failures.js";
 import { NoRoom, TooLarge } from "../values/room.js";
 import type { Engine } from "./engine.js";
-import {
-  ArenaFullError,
-  DependencyFailedError,
-  JobFailedError,
-  PayloadTooLargeError,
-  ShutdownError,
-} from "./errors.js";
+import { ArenaFullError, DependencyFailedError, JobFailedError, ShutdownError, tooLargeToCopy } from "./errors.js";
 import type { Functions } from "./functions.js";
 import type { Group } from "./group.js";
 import { Job } from "./job.js";
-import { type Deferred, DONE, FAILED, Outcomes, SHARING_LOG } from "./outcomes.js";
+import { type Deferred, DONE, FAILED, Outcomes, SHARING, SHARING_LOG } from "./outcomes.js";
 
 export class JobRunner implements Runner {
   readonly openGroups = new Set<Group>();
@@ -50,6 +47,8 @@ export class JobRunner implements Runner {
   readonly #freeNumbers: number[] = [];
   /** The outcomes with room for more jobs, by function. */
   readonly #open: (Outcomes | undefined)[];
+  /** Functions whose results may be large: each of their jobs has `Outcomes` of its own, lest it keep others' results alive. */
+  readonly #apart: boolean[];
   /** Failed jobs that nobody had waited for when they failed. */
   #unobserved: { outcomes: Outcomes; place: number }[] = [];
   /** Called when a job has failed and nobody has waited for it yet. */
@@ -59,6 +58,7 @@ export class JobRunner implements Runner {
     this.#functions = functions;
     this.#report = report;
     this.#open = new Array(functions.names.length).fill(undefined);
+    this.#apart = new Array(functions.names.length).fill(false);
   }
 
   attach(context: Context, codec: Codec): void {
@@ -78,7 +78,8 @@ export class JobRunner implements Runner {
   }
 
   #openOutcomes(engine: Engine, functionId: number): Outcomes {
-    const outcomes = new Outcomes(engine, functionId, this.#freeNumbers.pop() ?? this.#outcomes.length);
+    const number = this.#freeNumbers.pop() ?? this.#outcomes.length;
+    const outcomes = new Outcomes(engine, functionId, number, this.#apart[functionId] ? 1 : SHARING);
     this.#outcomes[outcomes.number] = outcomes;
     this.#open[functionId] = outcomes;
     return outcomes;
@@ -95,9 +96,8 @@ export class JobRunner implements Runner {
     try {
       const result = this.#call(fn, slot, header);
       if (typeof result === "object" && result !== null && isThenable(result)) {
-        throw new TypeError(
-          "the job function returned a promise (or a Job); jobs must be synchronous: use wait() inside a job",
-        );
+        void this.#suspend(slot, header, result);
+        return true;
       }
       if (header & F_GROUP) return false;
       // Whoever is both the owner and the finisher need not take the result to shared memory and back.
@@ -107,9 +107,27 @@ export class JobRunner implements Runner {
       }
       this.#codec.writeResult(slot, result);
     } catch (error) {
-      this.#setFailure(slot, { kind: "threw", job: this.nameIn(slot), error: asCause(error) });
+      this.#fail(slot, error);
     }
     return false;
+  }
+
+  #fail(slot: number, error: unknown): void {
+    this.#setFailure(slot, { kind: "threw", job: this.nameIn(slot), error: asCause(error) });
+  }
+
+  /** The job has given a promise, and is done when that settles. */
+  async #suspend(slot: number, header: number, promise: PromiseLike<unknown>): Promise<void> {
+    this.#functions.noteAsynchronous(header & FUNCTION_MASK);
+    suspend(this.#context);
+    try {
+      // Whatever the promise's own `then` does, this goes on once.
+      const result = await promise;
+      if ((header & F_GROUP) === 0) this.#codec.writeResult(slot, result);
+    } catch (error) {
+      this.#fail(slot, error);
+    }
+    finishSuspended(this.#context, slot);
   }
 
   #call(fn: (...args: unknown[]) => unknown, slot: number, header: number): unknown {
@@ -125,10 +143,10 @@ export class JobRunner implements Runner {
     return count === 3 ? fn(a, b, c) : fn(a, b, c, codec.read(codec.nextCell));
   }
 
-  deliver(slot: number, retired = false): void {
+  deliver(slot: number): void {
     this.#context.outstanding.remove(slot);
-    if (!retired && !retire(this.#context, slot)) {
-      this.#context.undelivered.push(slot);
+    if (!retire(this.#context, slot)) {
+      leaveUndelivered(this.#context, slot);
       return;
     }
     const failure = this.#context.memory.i32[(slot << SLOT_LOG) + S_FAILURE];
@@ -155,6 +173,8 @@ export class JobRunner implements Runner {
 
   #settleWith(slot: number, result: unknown): void {
     const place = this.#leave(slot);
+    // After a crash, everything was given up already.
+    if (place === NOWHERE) return;
     const outcomes = this.#outcomes[place >>> SHARING_LOG] as Outcomes;
     releaseSlot(this.#context, slot);
     const waiting = this.#settle(outcomes, place, DONE, result);
@@ -173,6 +193,7 @@ export class JobRunner implements Runner {
 
   #deliverFailure(slot: number, failure: number): void {
     const place = this.#leave(slot);
+    if (place === NOWHERE) return;
     const outcomes = this.#outcomes[place >>> SHARING_LOG] as Outcomes;
     const error = this.errorOf(failure, this.#functions.nameOf(outcomes.functionId));
     releaseSlot(this.#context, slot);
@@ -187,8 +208,13 @@ export class JobRunner implements Runner {
   }
 
   #settle(outcomes: Outcomes, place: number, state: number, outcome: unknown): Deferred<unknown> | undefined {
+    if (mayBeLarge(outcome)) {
+      this.#apart[outcomes.functionId] ||= state === DONE;
+      outcomes.close();
+    }
     const waiting = outcomes.settle(place, state, outcome);
     if (outcomes.finished) {
+      if (this.#open[outcomes.functionId] === outcomes) this.#open[outcomes.functionId] = undefined;
       this.#outcomes[outcomes.number] = undefined;
       this.#freeNumbers.push(outcomes.number);
     }
@@ -278,15 +304,15 @@ export class JobRunner implements Runner {
     }
   }
 
-  /** How many jobs of this thread have not finished, by function name. */
-  pendingByName(): Record<string, number> {
+  /** How many jobs of this thread were spawned and never scheduled, by function name. */
+  unscheduledByName(): Record<string, number> {
     const counts: Record<string, number> = {};
-    for (const outcomes of this.#outcomes) {
-      if (outcomes === undefined) continue;
-      const pending = bits(outcomes.taken & ~outcomes.settled);
-      const name = this.#functions.nameOf(outcomes.functionId);
-      if (pending > 0) counts[name] = (counts[name] ?? 0) + pending;
-    }
+    this.#places.forEach((place, index) => {
+      const slot = slotAt(index);
+      if (place === NOWHERE || !isUnscheduled(this.#context, slot)) return;
+      const name = this.nameIn(slot);
+      counts[name] = (counts[name] ?? 0) + 1;
+    });
     return counts;
   }
 
@@ -324,21 +350,20 @@ export class JobRunner implements Runner {
 /** In the table of places: the slot has no job of this thread. */
 const NOWHERE = -1;
 
-function isThenable(value: object): boolean {
+function mayBeLarge(outcome: unknown): boolean {
+  return (
+    (typeof outcome === "object" && outcome !== null) || typeof outcome === "string" || typeof outcome === "bigint"
+  );
+}
+
+function isThenable(value: object): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown>).then === "function";
 }
 
-/** What the user is told of what `run` has caught. */
+/** What the user is told of what a job, or the writing of its result, has thrown. */
 function asCause(error: unknown): unknown {
-  if (isInstance(error, TooLarge)) return new PayloadTooLargeError("the result", error.bytes);
+  if (isInstance(error, TooLarge)) return tooLargeToCopy("the result is", error.bytes);
   return isInstance(error, NoRoom) ? new ArenaFullError("shared memory has no room for the result") : error;
-}
-
-/** How many bits of a word are set. */
-function bits(word: number): number {
-  let count = 0;
-  for (let rest = word; rest !== 0; rest &= rest - 1) count++;
-  return count;
 }
 
 function toError(failure: Failure): Error {

@@ -43,20 +43,22 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
    * (no worker is left behind)
    */
   static async create(options: JobSystemOptions): Promise<JobSystem> {
-    const { modules, threads, maxJobs } = checkOptions(options);
+    const { modules, threads, maxJobs, concurrency } = checkOptions(options);
     const functions = await Functions.load(modules);
     const layout = layoutFor(threads + 1, maxJobs);
     const workers = new WorkerPool(threads);
     const report = (error: Error) => system.#report(error);
-    const engine = new Engine(undefined, layout, MAIN, functions, workers.links, report);
+    const engine = new Engine(undefined, layout, MAIN, functions, concurrency, workers.links, report);
     const system = new JobSystem(engine, workers);
     await workers.start({
       buffer: engine.context.memory.buffer,
       threads: threads + 1,
       maxJobs,
+      concurrency,
       modules,
       names: functions.names,
     });
+    engine.open();
     return system;
   }
 
@@ -175,9 +177,13 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
     this.#workers.keepAlive(true);
     await this.#workers.stopped;
     engine.takeOver();
-    const report = { neverScheduled: engine.runner.pendingByName() };
+    const report = { neverScheduled: engine.runner.unscheduledByName() };
     engine.listener.stop();
-    engine.abandon(new ShutdownError("the job system was shut down before this job was scheduled"));
+    engine.abandon(
+      new ShutdownError(
+        "the job system was shut down before this job was scheduled or, by force, before it had finished",
+      ),
+    );
     return report;
   }
 
@@ -186,7 +192,7 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
     const engine = this.#engine;
     engine.closed = new ShutdownError(`the job system has stopped: ${reason.message}`, { cause: reason });
     engine.listener.keepAlive = () => {};
-    // Until they have ended, so that a shutdown which is awaited settles.
+    // Until they have ended: somebody may be waiting for that.
     this.#workers.keepAlive(true);
     this.#workers.terminate();
     engine.abandon(engine.closed);

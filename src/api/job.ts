@@ -174,7 +174,7 @@ export class ForeignJob<R> extends Job<R> {
 
   /** @internal */
   constructor(engine: Engine, slot: number, generation: number, functionId: number) {
-    super(new Outcomes(engine, functionId, FOREIGN), slot, 0);
+    super(new Outcomes(engine, functionId, FOREIGN, 1), slot, 0);
     this._generation = generation;
   }
 }

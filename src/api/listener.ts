@@ -89,6 +89,11 @@ export class Listener {
     return true;
   }
 
+  /** Whether a promise is open. */
+  get awaiting(): boolean {
+    return this.#open > 0;
+  }
+
   get #open(): number {
     return this.#promises - this.#runner.settledPromises + this.#groups.size;
   }

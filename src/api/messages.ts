@@ -6,6 +6,7 @@ export interface WorkerStart {
   readonly buffer: SharedArrayBuffer;
   readonly threads: number;
   readonly maxJobs: number;
+  readonly concurrency: number;
   readonly me: number;
   readonly modules: readonly string[];
   /** The names of the job functions as the creating thread has them. */

@@ -13,16 +13,24 @@ export interface JobSystemOptions {
   threads?: number;
   /** Jobs that can be live (spawned and not finished) at once, 16 to 4,194,304 (the default). */
   maxJobs?: number;
+  /**
+   * Asynchronous jobs (whose function gives a promise) that a worker has started and not finished at the most, 1 to
+   * 65,536; by default 64. Others wait until one has finished; synchronous jobs run meanwhile.
+   */
+  concurrency?: number;
 }
 
 const MOST_THREADS = 256;
 const FEWEST_JOBS = 16;
 const MOST_JOBS = 4_194_304;
+const MOST_CONCURRENT = 65_536;
+const CONCURRENT = 64;
 
 export interface CheckedOptions {
   readonly modules: readonly string[];
   readonly threads: number;
   readonly maxJobs: number;
+  readonly concurrency: number;
 }
 
 /** @throws TypeError, RangeError naming the option, what was wrong and what to do */
@@ -34,15 +42,18 @@ export function checkOptions(options: JobSystemOptions): CheckedOptions {
   const maxJobs = options.maxJobs ?? MOST_JOBS;
   checkWhole("threads", threads, 1, MOST_THREADS);
   checkWhole("maxJobs", maxJobs, FEWEST_JOBS, MOST_JOBS);
+  const concurrency = options.concurrency ?? CONCURRENT;
+  checkWhole("concurrency", concurrency, 1, MOST_CONCURRENT);
   if (!isArray(options.modules) || options.modules.length === 0) {
     throw new TypeError(
       'modules must be an array of at least one module that exports job functions, such as [new URL("./work.js", import.meta.url)]',
     );
   }
-  return { modules: Array.from(options.modules, moduleUrl), threads, maxJobs };
+  return { modules: Array.from(options.modules, moduleUrl), threads, maxJobs, concurrency };
 }
 
-function checkWhole(name: string, value: unknown, least: number, most: number): void {
+/** Checks a whole number given by the user. @throws TypeError, RangeError naming it */
+export function checkWhole(name: string, value: unknown, least: number, most: number): void {
   if (typeof value !== "number")
     throw new TypeError(
       `${name} must be a number from ${least} to ${most}, not ${value === null ? "null" : typeof value}`,

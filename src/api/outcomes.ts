@@ -14,7 +14,7 @@ export const FAILED = 2;
 
 /** How many jobs share an `Outcomes`; a bit for each. */
 export const SHARING_LOG = 5;
-const SHARING = 1 << SHARING_LOG;
+export const SHARING = 1 << SHARING_LOG;
 const ALL = -1;
 
 /** A promise with the functions that settle it. */
@@ -42,7 +42,7 @@ export class Outcomes {
   declare readonly functionId: number;
   /** Its number among those with pending jobs. */
   declare readonly number: number;
-  /** For each job a bit: it was taken for a job, it is done or has failed, it has failed, somebody will hear of its failure. */
+  /** For each place a bit: it is taken or not to be taken, its job is done or has failed, has failed, somebody will hear of its failure. */
   declare taken: number;
   declare settled: number;
   declare failed: number;
@@ -50,12 +50,13 @@ export class Outcomes {
   /** Results that are not undefined, and errors; until then, what waits for them. */
   declare values: unknown[] | undefined;
 
-  constructor(engine: Engine, functionId: number, number: number) {
+  /** @param size how many jobs share it, 1 to 32 */
+  constructor(engine: Engine, functionId: number, number: number, size: number) {
     this.engine = engine;
     this.functionId = functionId;
     this.number = number;
-    this.taken = 0;
-    this.settled = 0;
+    this.taken = size === SHARING ? 0 : ALL << size;
+    this.settled = this.taken;
     this.failed = 0;
     this.observed = 0;
     this.values = undefined;
@@ -69,6 +70,12 @@ export class Outcomes {
   /** Whether all its jobs have settled, and there will be no others. */
   get finished(): boolean {
     return this.settled === ALL;
+  }
+
+  /** Lets no further job in. */
+  close(): void {
+    this.settled |= ~this.taken;
+    this.taken = ALL;
   }
 
   /** Takes the next place, 0 to 31. */

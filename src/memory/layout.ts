@@ -70,6 +70,7 @@ export const SPILLED = 15; // as a number of arguments: all of them are in one p
 export const F_GROUP = 1 << 24; // belongs to a group: no handle, no edges
 export const F_OBSERVER = 1 << 25; // runs nothing: takes over the outcome of its prerequisite
 export const F_COLD = 1 << 26; // its arguments are in the cold half
+export const F_ASYNC = 1 << 27; // its function is known to give promises
 
 /** S_PREREQUISITES: the job is scheduled and can gain no more prerequisites. */
 export const SEALED = 1 << 30;
@@ -97,7 +98,8 @@ export const E_OLDER = 3; // next edge in the target's list of prerequisites
 
 /** A thread's block. */
 export const B_FINISHED = 0; // atomic: stack of finished jobs whose handles this thread has
-export const B_ACTIVITY = LINE; // BUSY, IDLE or STUCK
+export const B_ACTIVITY = LINE; // BUSY, IDLE, STUCK or BLOCKED
+export const B_SUSPENDED = LINE + 1; // atomic: asynchronous jobs of this thread that have started and not finished
 export const B_DEQUE = 2 * LINE;
 export const BLOCK_WORDS = B_DEQUE + DEQUE_WORDS;
 
@@ -105,6 +107,7 @@ export const BLOCK_WORDS = B_DEQUE + DEQUE_WORDS;
 export const IDLE = 0;
 export const BUSY = 1;
 export const STUCK = 2; // in a job, waiting for room in a full arena
+export const BLOCKED = 3; // in a job, waiting for what only asynchronous jobs can bring about
 
 /** A group's record, in a payload block. */
 export const G_DONE = 0; // atomic: jobs that have finished

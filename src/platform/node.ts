@@ -44,6 +44,18 @@ export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
+/** The longest delay of a timer, in milliseconds. */
+const LONGEST = 2 ** 31 - 1;
+
+/**
+ * Keeps this thread alive, since a pending `Atomics.waitAsync` alone does not; a worker then sleeps so that
+ * its event loop can run. @returns how to end it
+ */
+export function hold(): () => void {
+  const timer = setInterval(() => {}, LONGEST);
+  return () => clearInterval(timer);
+}
+
 /** Keeps this worker thread alive, also while nothing but `Atomics.waitAsync` is pending. @returns how to end it */
 export function stayAlive(): () => void {
   const ignore = () => {};

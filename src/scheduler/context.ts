@@ -22,15 +22,12 @@ export interface Runner {
   /**
    * Runs the function of `slot`, which has this `header`, and leaves its result or its failure in the slot.
    *
-   * @returns true if nothing is left to do, as the job is private, has not failed, and its outcome is taken over
+   * @returns true if nothing is left to do now: the job is private, has not failed, and its outcome is taken over; or it
+   * is suspended, and `finishSuspended` is called once its promise has settled
    */
   run(slot: number, header: number): boolean;
-  /**
-   * Takes over the outcome of `slot`, whose handle is on this thread.
-   *
-   * @param retired whether other threads can no longer come to look at the slot: see slots.ts
-   */
-  deliver(slot: number, retired?: boolean): void;
+  /** Takes over the outcome of `slot`, whose handle is on this thread; later, if another thread looks at it just now. */
+  deliver(slot: number): void;
   /** Frees the arguments of `slot`, which will not run. */
   drop(slot: number): void;
   /** Gives the job `to` the outcome of the finished job `from`. */
@@ -68,6 +65,13 @@ export class Context {
   /** Jobs of groups that this thread has finished and not yet counted: see group.ts. */
   countedGroup = 0;
   counted = 0;
+  /** Asynchronous jobs of this thread that have started and not finished, and how many there may be: see asynchronous.ts. */
+  suspended = 0;
+  readonly concurrency: number;
+  /** Ready jobs that this thread has set aside. */
+  readonly postponed: number[] = [];
+  /** The next asynchronous job may be started beyond the limit. */
+  overdraw = false;
   /** How deep jobs wait inside jobs. */
   depth = 0;
   /** The job that runs here now, or 0; and those that wait on this thread's stack: see deadlock.ts. */
@@ -95,6 +99,7 @@ export class Context {
     layout: Layout,
     me: number,
     runner: Runner,
+    concurrency: number,
     endStretch: (context: Context) => void,
   ) {
     const memory = buffer === undefined ? Memory.create(layout) : Memory.attach(buffer, layout);
@@ -113,6 +118,7 @@ export class Context {
     this.deque = this.deques[me];
     this.events = new EventCount(memory, layout.events, layout.threads);
     this.runner = runner;
+    this.concurrency = concurrency;
     this.fifo = layout.threads === 2;
     this.victim = me;
     this.endStretch = () => endStretch(this);

@@ -21,8 +21,9 @@ import { wordsOf } from "./graph.js";
 /** How many edges a search follows; in larger graphs such a wait is not recognised. */
 const MOST_EDGES = 10_000;
 
-/** The job on this thread's stack that the job `target` cannot finish before; or 0, if none is found. */
+/** The job on this thread's stack that the job `target` (0: no job) cannot finish before; or 0, if none is found. */
 export function waitsForItself(context: Context, target: number): number {
+  if (target === 0) return 0;
   for (const slot of context.waiting) {
     if (slot === target || comesAfter(context, slot, target)) return slot;
   }

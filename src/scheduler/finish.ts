@@ -9,6 +9,7 @@ import {
   E_SOURCE,
   E_TARGET,
   EDGE_MASK,
+  F_ASYNC,
   F_GROUP,
   F_OBSERVER,
   H_STATE,
@@ -24,11 +25,15 @@ import {
   SINGLE,
   SLOT_LOG,
 } from "../memory/layout.js";
+import { mayStart, postpone, unsuspend } from "./asynchronous.js";
 import type { Context } from "./context.js";
 import { passOn, wordsOf } from "./graph.js";
 import { countGroupJob, flushGroup } from "./group.js";
 import { appendReady, endStretch, publishReady } from "./ready.js";
 import { releaseGroupSlot, unpinned } from "./slots.js";
+
+/** Of many continuations that become ready at once, others can take the first before the last are found. */
+const PUBLISH_EVERY = 256;
 
 /**
  * Executes a ready job and finishes it.
@@ -48,6 +53,9 @@ export function execute(context: Context, slot: number): number {
     runner.cancel(slot);
   } else if (group === 0 && i32[address + S_FAILURE] !== 0) {
     if (!(header & F_OBSERVER)) runner.drop(slot);
+  } else if (header & F_ASYNC && !mayStart(context)) {
+    postpone(context, slot);
+    return 0;
   } else if (!(header & F_OBSERVER)) {
     context.running = slot;
     const over = runner.run(slot, header);
@@ -59,6 +67,26 @@ export function execute(context: Context, slot: number): number {
   countGroupJob(context, group, failure);
   releaseGroupSlot(context, slot);
   return 0;
+}
+
+/** Finishes a job that was suspended, from its thread's event loop. */
+export function finishSuspended(context: Context, slot: number): void {
+  const { i32 } = context.memory;
+  const address = slot << SLOT_LOG;
+  const failure = i32[address + S_FAILURE];
+  if (i32[address + S_FUNCTION] & F_GROUP) {
+    countGroupJob(context, i32[address + S_OWNER], failure);
+    releaseGroupSlot(context, slot);
+    flushGroup(context);
+  } else {
+    const next = failure === 0 ? finish(context, slot) : finishWhole(context, slot);
+    if (next !== 0) {
+      appendReady(context, next);
+      publishReady(context);
+    }
+  }
+  endStretch(context);
+  unsuspend(context);
 }
 
 /** Executes a job and all that is handed off from it. */
@@ -106,12 +134,14 @@ function finishWhole(context: Context, slot: number): number {
   const { memory } = context;
   const address = slot << SLOT_LOG;
   let next = 0;
-  let appended = false;
+  let appended = 0;
   // Closes the list against linkers. The owner leaves the slot alone until we are done with it.
   const before = Atomics.exchange(memory.i32, address + S_CONTINUATIONS, CLOSING);
-  let edge = oldestFirst(context, before & EDGE_MASK);
+  // With one worker, jobs become ready in the order in which they were linked; else the order is nobody's concern.
+  let edge = context.fifo ? oldestFirst(context, before & EDGE_MASK) : before & EDGE_MASK;
   while (edge !== 0) {
     const words = wordsOf(edge);
+    memory.reach(words);
     const target = edge & OWN_EDGE ? edge ^ OWN_EDGE : memory.i32[words + E_TARGET];
     const following = memory.i32[words + E_NEXT];
     memory.reach(target << SLOT_LOG);
@@ -121,12 +151,12 @@ function finishWhole(context: Context, slot: number): number {
         next = target;
       } else {
         appendReady(context, target);
-        appended = true;
+        if (++appended % PUBLISH_EVERY === 0) publishReady(context);
       }
     }
     edge = following;
   }
-  if (appended) publishReady(context);
+  if (appended % PUBLISH_EVERY !== 0) publishReady(context);
   const tell = (before & AWAITED) !== 0 || memory.i32[address + S_FAILURE] !== 0;
   if (tell || memory.i32[address + S_OWNER] === context.me) tellOwner(context, slot);
   // Gives the slot to the owner, who looks at this word when it wants to know; or who has asked meanwhile to be told.
@@ -187,12 +217,11 @@ function tellOwner(context: Context, slot: number): void {
 /** Takes over the outcomes of this thread's jobs that others have finished and told it of. */
 export function drainFinished(context: Context): void {
   const { memory, runner, undelivered } = context;
-  for (let k = undelivered.length - 1; k >= 0; k--) {
-    if (!unpinned(context, undelivered[k])) continue;
-    const slot = undelivered[k];
-    undelivered[k] = undelivered[undelivered.length - 1];
-    undelivered.pop();
-    runner.deliver(slot, true);
+  for (let k = undelivered.length; k > 0; k--) {
+    const slot = undelivered.shift() as number;
+    // Retired once more by `deliver`: a handle may have been sent since the first time.
+    if (unpinned(context, slot)) runner.deliver(slot);
+    else undelivered.push(slot);
   }
   const list = context.block + B_FINISHED;
   // Usually empty, and a load is cheaper than an exchange. What is pushed after it comes with a notify.

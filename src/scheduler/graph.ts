@@ -46,6 +46,8 @@ import {
   slotIndex,
 } from "../memory/layout.js";
 import type { Context } from "./context.js";
+import { enlarged } from "./enlarged.js";
+import { Frontier } from "./frontier.js";
 import { appendReady, publishReady } from "./ready.js";
 import { topologicalOrder } from "./topology.js";
 
@@ -210,15 +212,16 @@ function meet(context: Context, slot: number): void {
   publishReady(context);
 }
 
-/** What `schedule` has still to visit. */
+/** What `schedule` has still to visit: with one worker, whose order is promised, the oldest link first. */
 const stack: number[] = [];
-/** In which call of `schedule` each slot's job was last sealed, and whether that call has published any job. */
+const frontier = new Frontier();
+/** In which call of `schedule` each slot's job was last sealed, and whether any job that it has sealed may have started. */
 let sealedIn = new Int32Array(4096);
 let call = 0;
 let published = false;
 
 /**
- * Schedules a job and every unscheduled job that it depends on, in the order in which they were
+ * Schedules a job and every unscheduled job that it depends on; with one worker in the order in which they were
  * linked. The slot is this thread's own or pinned.
  *
  * @returns the slots on a cycle, if there is one (then nothing was scheduled)
@@ -226,6 +229,19 @@ let published = false;
 export function schedule(context: Context, slot: number): number[] | undefined {
   if (!isUnscheduled(context, slot)) return undefined;
   if (context.pinning || context.cyclesPossible) return scheduleSearched(context, slot);
+  try {
+    walk(context, slot);
+  } catch (error) {
+    // The next walk starts afresh.
+    stack.length = 0;
+    while (frontier.pop() !== 0);
+    throw error;
+  }
+  return undefined;
+}
+
+/** Schedules what `slot` depends on, and the job itself. @throws Error when there is no memory for a larger queue */
+function walk(context: Context, slot: number): void {
   const { i32 } = context.memory;
   let appended = 0;
   call = (call + 1) | 0;
@@ -250,16 +266,23 @@ export function schedule(context: Context, slot: number): number[] | undefined {
         }
       }
     }
-    job = next !== 0 ? next : (stack.pop() ?? 0);
+    job = nextToVisit(context, next);
   }
   if (appended % PUBLISH_EVERY !== 0) publishReady(context);
-  return undefined;
 }
 
-function enlarged(array: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(length);
-  larger.set(array);
-  return larger;
+function visitLater(context: Context, job: number): void {
+  if (context.fifo) stack.push(job);
+  else frontier.push(job);
+}
+
+/** What `schedule` goes on with when `descend` has found `next`, or 0. */
+function nextToVisit(context: Context, next: number): number {
+  if (context.fifo) return next !== 0 ? next : (stack.pop() ?? 0);
+  if (next === 0) return frontier.pop();
+  if (frontier.empty) return next;
+  frontier.push(next);
+  return frontier.pop();
 }
 
 /** Whether the job that `descend` was called for is ready. */
@@ -268,7 +291,7 @@ let nowReady = false;
 /**
  * Counts the prerequisites of a job that was just sealed.
  *
- * @returns the oldest that is unscheduled, to go on with, or 0; the others are put on the stack
+ * @returns the oldest that is unscheduled, or 0; the others are put where the walk finds them
  */
 function descend(context: Context, job: number, newest: number): number {
   const { i32 } = context.memory;
@@ -281,13 +304,17 @@ function descend(context: Context, job: number, newest: number): number {
     const source = i32[words + E_SOURCE];
     if (source === 0) noneStarted = false;
     else if ((i32[(source << SLOT_LOG) + S_PREREQUISITES] & SEALED) === 0) {
-      if (next !== 0) stack.push(next);
+      if (next !== 0) visitLater(context, next);
       next = source;
     } else if (published || sealedIn[slotIndex(source)] !== call) noneStarted = false;
     edge = olderThan(i32, edge, words);
   }
   nowReady = false;
-  if (!noneStarted) nowReady = countAll(context, job, count);
+  if (!noneStarted) {
+    nowReady = countAll(context, job, count);
+    // It may start as soon as what it waits for has finished, and so may what the walk has yet to find before it.
+    published = true;
+  }
   // None of them can finish before this thread has published what is written here.
   else if (newest & OWN_EDGE) i32[(job << SLOT_LOG) + S_PREREQUISITES] = newest | SEALED | SINGLE;
   else i32[(job << SLOT_LOG) + S_UNMET] = count;

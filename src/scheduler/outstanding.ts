@@ -8,6 +8,7 @@
  */
 import { CLOSED, S_CONTINUATIONS, SLOT_LOG } from "../memory/layout.js";
 import type { Context } from "./context.js";
+import { enlarged } from "./enlarged.js";
 
 /** How many slots `sweepSome` frees at the most (but for the rest of a word), and how many words with jobs it looks at. */
 const ENOUGH = 64;
@@ -95,10 +96,4 @@ export class Outstanding {
     this.#slots = enlarged(this.#slots, length);
     this.#words = enlarged(this.#words, length >>> 5);
   }
-}
-
-function enlarged(array: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(length);
-  larger.set(array);
-  return larger;
 }

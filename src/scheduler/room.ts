@@ -1,5 +1,6 @@
 /** A full arena: a thread that is in a job executes others until there is room. */
 import { STUCK } from "../memory/layout.js";
+import { restorePostponed } from "./asynchronous.js";
 import { BUSY, type Context } from "./context.js";
 import { drainFinished, executeAll } from "./finish.js";
 import { flushGroup } from "./group.js";
@@ -34,21 +35,22 @@ export function makeRoom(context: Context): boolean {
     if (job !== 0) {
       const { running } = context;
       context.depth++;
-      context.waiting.push(running);
+      if (running !== 0) context.waiting.push(running);
       try {
         executeAll(context, job);
       } finally {
         context.depth--;
-        context.waiting.pop();
+        if (running !== 0) context.waiting.pop();
         context.running = running;
       }
       drainFinished(context);
-      return true;
+      // An asynchronous job that cannot be started here makes no room; others may take it.
+      if (!restorePostponed(context)) return true;
     }
   }
   context.setActivity(STUCK);
   const busy = context.othersBusy;
-  const worthwhile = busy || !nothingReady(context);
+  const worthwhile = busy || (!nothingReady(context) && context.depth < MAX_DEPTH);
   if (busy) Atomics.wait(nobody, 0, 0, PAUSE);
   context.setActivity(BUSY);
   reclaim(context);

@@ -1,5 +1,6 @@
 /** Taking and releasing job slots. */
 import {
+  CLOSING,
   E_OLDER,
   EDGE_LOG,
   EDGE_MASK,
@@ -42,6 +43,7 @@ export function takeSlot(context: Context, header: number, prerequisites: number
 
 /** Takes a slot for a job of a group: nothing is ever linked to it. @returns 0 when the arena is full */
 export function takeGroupSlot(context: Context, header: number, group: number): number {
+  if (context.slots.empty) context.outstanding.sweepSome(context);
   const address = context.slots.take();
   if (address === 0) return 0;
   const { i32 } = context.memory;
@@ -80,6 +82,13 @@ export function retire(context: Context, slot: number): boolean {
   // Whoever pins the slot after this finds its handle stale; who pinned it before is seen by `unpinned`.
   Atomics.add(i32, address + S_GENERATION, 1);
   return unpinned(context, slot);
+}
+
+/** Leaves a retired slot that another thread looks at for later: nobody is to take it for one just finished. */
+export function leaveUndelivered(context: Context, slot: number): void {
+  // Linkers on other threads find the list closed, as before; this thread no longer finds the job to be delivered.
+  Atomics.store(context.memory.i32, (slot << SLOT_LOG) + S_CONTINUATIONS, CLOSING);
+  context.undelivered.push(slot);
 }
 
 /** Whether no other thread looks at a retired slot. */

@@ -1,6 +1,7 @@
 /** Depth-first search of what is to be scheduled: the order, or a cycle. */
 import { E_SOURCE, EDGE_MASK, S_PREREQUISITES, SLOT_LOG } from "../memory/layout.js";
 import type { Context } from "./context.js";
+import { enlarged } from "./enlarged.js";
 import { isUnscheduled, olderThan, pinnedSource, unpin, wordsOf } from "./graph.js";
 
 /** Marks of the search, one for each slot, and its stacks; kept for the next search. */
@@ -94,10 +95,4 @@ function cycleFrom(start: number, onPath: number): number[] {
     if (stack[k] === start && marks[start] === onPath) break;
   }
   return [...path].reverse();
-}
-
-function enlarged(array: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(length);
-  larger.set(array);
-  return larger;
 }

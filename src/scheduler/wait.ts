@@ -1,6 +1,7 @@
 /** Waiting synchronously: the waiting thread executes other jobs meanwhile. */
 import { DEAD, STOPPED } from "../memory/layout.js";
 import { LISTENING, WAITING } from "../sync/event-count.js";
+import { BLOCKED, isBlocked, LOOK_EVERY, nobodyCanGoOn, restorePostponed } from "./asynchronous.js";
 import { BUSY, type Context, IDLE, MAIN } from "./context.js";
 import { waitsForItself } from "./deadlock.js";
 import { drainFinished, execute, executeAll } from "./finish.js";
@@ -9,17 +10,34 @@ import { appendReady, endStretch, findReady, nothingReady, publishReady, submitA
 import { relax } from "./relax.js";
 
 /** What can be waited for. */
-export interface Settleable {
+interface Target {
   /** Looks whether it has settled by now. */
   readonly settled: boolean;
+}
+
+/** What can be waited for, and tells this thread. */
+export interface Settleable extends Target {
   /** The slot of its job, or 0 if it is no job. */
   readonly _slot: number;
   /** From now on this thread is notified when it settles. */
   _expectNotice(): void;
 }
 
-/** The outcome of `waitFor` when nobody can tell whether its target will ever settle. */
+/** What can be waited for, and knows nothing of this system's threads: it is slept on by itself. */
+export interface Outsider extends Target {
+  /** Sleeps until it may have settled, at most for `milliseconds`. */
+  _sleep(milliseconds: number): void;
+}
+
+/** Outcomes of a wait; another one is the slot of a job that waits here and that the target cannot settle before. */
+export const SETTLED = 0;
+/** A worker has died: nobody can tell whether the target will ever settle. */
 export const LOST = -1;
+/** Only asynchronous jobs could go on, and every thread waits synchronously. */
+export const VAIN = -2;
+
+/** A rest is over: look again. */
+const ON = SETTLED;
 
 /** How deep jobs may wait inside jobs that wait: every level takes some of the thread's stack. */
 export const MAX_DEPTH = 1500;
@@ -29,17 +47,39 @@ const MAIN_DEPTH = 256;
 
 /** Looks at the queues this often before going to sleep: some 20 microseconds. */
 const SPINS = 300;
+/** How long a thread sleeps on an outsider before it looks for jobs again, in milliseconds. */
+const DOZE = 1;
+
+/**
+ * How a thread rests while there is nothing for it to execute; `postponedSome`: but asynchronous jobs, for others.
+ * Returns ON; or the outcome, when the wait can never end.
+ */
+type Rest<T> = (context: Context, target: T, postponedSome: boolean) => number;
 
 /**
  * Executes jobs until `target` has settled.
  *
- * @returns 0; or a job that waits here, if `target` cannot settle before that has finished; or LOST, if a worker has died
+ * @returns SETTLED, or why it cannot settle: LOST, VAIN, or the slot of a job that waits here and has to finish first
  * @throws RangeError when jobs wait inside jobs too deeply
  */
 export function waitFor(context: Context, target: Settleable): number {
+  return waitWith(context, target, sleepUnlessVain);
+}
+
+/** As `waitFor`, for what does not notify this thread through the event count; this ends only when it has settled. */
+export function waitForOutsider(context: Context, target: Outsider): void {
+  waitWith(context, target, dozeOff);
+}
+
+/** Publishes all that this thread keeps to itself for the time being; to be done before it blocks. */
+export function holdNothingBack(context: Context): void {
   if (context.counted > 0) flushGroup(context);
   if (context.unpublished.length > 0) submitAll(context);
   endStretch(context);
+}
+
+function waitWith<T extends Target>(context: Context, target: T, rest: Rest<T>): number {
+  holdNothingBack(context);
   if (context.depth >= MAX_DEPTH) {
     throw new RangeError(
       `jobs wait inside jobs ${MAX_DEPTH} deep; link them with then/after instead of waiting, or wait less deeply`,
@@ -49,28 +89,27 @@ export function waitFor(context: Context, target: Settleable): number {
   context.depth++;
   if (running !== 0) context.waiting.push(running);
   if (context.me === MAIN) context.setActivity(BUSY);
-  let blocker: number;
   try {
-    blocker = helpUntil(context, target);
+    return helpUntil(context, target, rest);
   } finally {
+    restorePostponed(context);
+    // Pairs with a worker's last look before it ends (worker-loop.ts): it finds what we have published, or we see that
+    // it has stopped.
+    if (context.me === MAIN && context.depth === 1 && context.state === STOPPED) executeRest(context);
     context.depth--;
     if (running !== 0) context.waiting.pop();
     context.running = running;
     if (context.me === MAIN) context.setActivity(IDLE);
   }
-  // Pairs with a worker's last look before it ends (worker-loop.ts): it finds what we have published, or we see that it
-  // has stopped.
-  if (context.me === MAIN && context.depth === 0 && context.state === STOPPED) executeRest(context);
-  return blocker;
 }
 
-/** Executes what this thread has made ready after the workers have stopped. */
+/** Executes what this thread has made ready after the workers have stopped; asynchronous jobs stay, as nobody is left for them. */
 function executeRest(context: Context): void {
   for (let job = findReady(context); job !== 0; job = findReady(context)) executeAll(context, job);
-  context.running = 0;
+  restorePostponed(context);
 }
 
-function helpUntil(context: Context, target: Settleable): number {
+function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>): number {
   for (;;) {
     let job = mayTake(context) ? findReady(context) : 0;
     while (job !== 0) {
@@ -81,27 +120,35 @@ function helpUntil(context: Context, target: Settleable): number {
         appendReady(context, job);
         publishReady(context);
       }
-      return 0;
+      return SETTLED;
     }
-    if (target.settled) return 0;
+    if (target.settled) return SETTLED;
     flushGroup(context);
-    if (!spin(context, target)) {
-      if (context.state === DEAD) return LOST;
-      const blocker = waitsForItself(context, target._slot);
-      if (blocker !== 0) return blocker;
-      sleep(context, target);
-    }
-    if (target.settled) return 0;
+    const outcome = rest(context, target, restorePostponed(context));
+    if (outcome !== ON) return outcome;
+    if (target.settled) return SETTLED;
   }
 }
 
 /** Looks around for a short time. @returns whether there is something to do */
-function spin(context: Context, target: Settleable): boolean {
+function spin(context: Context, target: Target): boolean {
   for (let k = 0; k < SPINS; k++) {
     if (target.settled || (mayTake(context) && !nothingReady(context))) return true;
     relax();
   }
   return false;
+}
+
+/** Sleeps, also where asynchronous jobs are to be gone on with and this thread holds some up. */
+function sleepUnlessVain(context: Context, target: Settleable, postponedSome: boolean): number {
+  const blocked = isBlocked(context, postponedSome);
+  if (!blocked && spin(context, target)) return ON;
+  if (context.state === DEAD) return LOST;
+  const blocker = waitsForItself(context, target._slot);
+  if (blocker !== 0) return blocker;
+  if (blocked) return sleepBlocked(context, target, postponedSome);
+  sleep(context, target);
+  return ON;
 }
 
 function sleep(context: Context, target: Settleable): void {
@@ -124,6 +171,48 @@ function sleep(context: Context, target: Settleable): void {
   // The wake may have been for work, and we may be done waiting: pass it on. If not, we take one job
   // next, and there may be more.
   if (!nothingReady(context)) events.notifyOne();
+}
+
+/**
+ * As `sleep`, where asynchronous jobs are to be gone on with and this thread holds some up.
+ *
+ * @param postponedSome there are ready ones; then it is no use to wake this thread for work
+ * @returns ON, or VAIN when nobody can go on
+ */
+function sleepBlocked(context: Context, target: Settleable, postponedSome: boolean): number {
+  const { events, me } = context;
+  const state = postponedSome || !mayTake(context) ? LISTENING : WAITING;
+  target._expectNotice();
+  for (let vain = 0; vain < 2; ) {
+    events.prepare(me, state);
+    drainFinished(context);
+    if (target.settled || (state === WAITING && !nothingReady(context)) || context.state === DEAD) {
+      events.cancel(me, state);
+      break;
+    }
+    context.setActivity(BLOCKED);
+    const woken = events.commit(me, state, LOOK_EVERY) || events.cancel(me, state);
+    const hopeless = !woken && nobodyCanGoOn(context);
+    if (woken && state === WAITING) events.endSearch();
+    context.setActivity(BUSY);
+    if (woken) break;
+    // Twice: a thread may have been between two states.
+    vain = hopeless ? vain + 1 : 0;
+    if (vain === 2) return VAIN;
+  }
+  drainFinished(context);
+  if (!nothingReady(context)) events.notifyOne();
+  return ON;
+}
+
+/** Nobody can wake this thread for a job that becomes ready meanwhile, so it looks for one now and then. */
+function dozeOff(context: Context, target: Outsider, postponedSome: boolean): number {
+  if (!postponedSome && spin(context, target)) return ON;
+  context.setActivity(IDLE);
+  target._sleep(DOZE);
+  context.setActivity(BUSY);
+  drainFinished(context);
+  return ON;
 }
 
 /**

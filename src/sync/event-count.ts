@@ -100,14 +100,18 @@ export class EventCount {
    * Sleeps until notified. Who was WAITING then counts as searching.
    *
    * @param state what was given to `prepare`
+   * @param timeout how long at the most, in milliseconds
+   * @returns false when the time is over: then `cancel`
    */
-  commit(me: number, state: number = WAITING): void {
+  commit(me: number, state: number = WAITING, timeout = Number.POSITIVE_INFINITY): boolean {
     const { i32 } = this.#words;
     const word = this.wordOf(me);
     // Returns at once if a notifier has already moved the word: no wake is lost in between. A notifier
     // of an earlier sleep may call Atomics.notify only now; then the word has not moved, and we sleep on.
-    do Atomics.wait(i32, word, state);
-    while (Atomics.load(i32, word) === state);
+    do {
+      if (Atomics.wait(i32, word, state, timeout) === "timed-out") return false;
+    } while (Atomics.load(i32, word) === state);
+    return true;
   }
 
   /** As `commit`, but lets the thread's event loop run meanwhile. */

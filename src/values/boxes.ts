@@ -20,6 +20,7 @@ export const VIEW = 9; // content: a shared buffer's number; the next cells: byt
 export const MEMORY = 10; // content: a shared WebAssembly.Memory's number
 export const JOB = 11; // content: a job's slot; the next cell: its generation
 export const FAILED_JOB = 12; // content: a payload of the failure
+export const PRIMITIVE = 13; // content: the number of the shared buffer behind a channel or the like
 
 /** Cells that the widest value takes. */
 export const WIDEST = 3;
@@ -27,6 +28,11 @@ export const WIDEST = 3;
 /** How many cells a value of a kind takes. */
 export function widthOf(kind: number): number {
   return kind === VIEW ? 3 : kind === JOB ? 2 : 1;
+}
+
+/** Whether a kind's content is a shared object's number. */
+export function isByNumber(kind: number): boolean {
+  return kind === BUFFER || kind === VIEW || kind === MEMORY || kind === PRIMITIVE;
 }
 
 type ViewConstructor = new (buffer: ArrayBufferLike, offset: number, length: number) => ArrayBufferView;
@@ -88,6 +94,11 @@ export function plainView(view: ArrayBufferView): ArrayBufferView {
   const buffer = intrinsic(prototype, "buffer", view) as ArrayBufferLike;
   const length = intrinsic(prototype, isTyped ? "length" : "byteLength", view) as number;
   return makeView(viewType(view), buffer, offset, length);
+}
+
+/** The number of the type of views that a constructor makes; -1 if it makes none. */
+export function viewTypeMadeBy(maker: unknown): number {
+  return VIEWS.indexOf(maker as ViewConstructor);
 }
 
 /** Makes a view on a buffer; `length` is in elements (bytes for a DataView). */

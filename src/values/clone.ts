@@ -8,17 +8,17 @@ import { LARGEST_PAYLOAD } from "../memory/payloads.js";
 import { makeView, plainView, viewLength, viewType } from "./boxes.js";
 import { describe, isInstance } from "./describe.js";
 import { NoRoom, TooLarge } from "./room.js";
-import type { SharedObject, SharedObjects } from "./shared-objects.js";
+import type { ObjectNumbers, SharedObject } from "./shared-objects.js";
 
 const SHARED_VIEW = 1;
 const COPIED_VIEW = 0;
 
 /** Makes bytes of values and values of bytes. */
 export class Cloner {
-  readonly #objects: SharedObjects | undefined;
+  readonly #objects: ObjectNumbers | undefined;
 
   /** @param objects how views on shared memory go by reference; without it they are copied */
-  constructor(objects?: SharedObjects) {
+  constructor(objects?: ObjectNumbers) {
     this.#objects = objects;
   }
 
@@ -36,8 +36,9 @@ export class Cloner {
     }
   }
 
-  deserialize(bytes: Uint8Array): unknown {
-    const deserializer = new SharingDeserializer(bytes, this.#objects);
+  /** @param again whether the bytes are to be read another time: their shared objects then go on travelling */
+  deserialize(bytes: Uint8Array, again = false): unknown {
+    const deserializer = new SharingDeserializer(bytes, this.#objects, again);
     deserializer.readHeader();
     return deserializer.readValue();
   }
@@ -45,9 +46,9 @@ export class Cloner {
 
 class SharingSerializer extends v8.Serializer {
   readonly departed: number[] = [];
-  readonly #objects: SharedObjects | undefined;
+  readonly #objects: ObjectNumbers | undefined;
 
-  constructor(objects: SharedObjects | undefined) {
+  constructor(objects: ObjectNumbers | undefined) {
     super();
     this.#objects = objects;
     (
@@ -84,18 +85,22 @@ class SharingSerializer extends v8.Serializer {
 }
 
 class SharingDeserializer extends v8.Deserializer {
-  readonly #objects: SharedObjects | undefined;
+  readonly #objects: ObjectNumbers | undefined;
+  readonly #again: boolean;
 
-  constructor(bytes: Uint8Array, objects: SharedObjects | undefined) {
+  constructor(bytes: Uint8Array, objects: ObjectNumbers | undefined, again: boolean) {
     super(bytes);
     this.#objects = objects;
+    this.#again = again;
   }
 
   _readHostObject(): ArrayBufferView {
     const shared = this.readUint32() === SHARED_VIEW;
     const type = this.readUint32();
     if (shared) {
-      const buffer = this.#objects?.arrive(this.readUint32()) as SharedArrayBuffer;
+      const number = this.readUint32();
+      const object = this.#again ? this.#objects?.find(number) : this.#objects?.arrive(number);
+      const buffer = object as SharedArrayBuffer;
       const offset = this.readDouble();
       return makeView(type, buffer, offset, this.readDouble());
     }
@@ -106,38 +111,62 @@ class SharingDeserializer extends v8.Deserializer {
   }
 }
 
+/** Whether the runtime has run out of stack while it copied or read a value. */
+export function isTooDeep(error: unknown): boolean {
+  return isInstance(error, RangeError) && /call stack/.test(describe(error.message));
+}
+
 /**
- * Finds the part of `value` that cannot be cloned.
+ * Says why `value` cannot be cloned.
  *
- * @returns the way to it, such as ".options.onDone", and why; undefined if no part is to blame
+ * @param error what was thrown when it was tried
+ * @param handleName what to call a value that goes by reference; undefined for others
  */
-export function findUncloneable(
+export function blameFor(
+  error: unknown,
   value: unknown,
   cloner: Cloner,
-  isHandle: (part: unknown) => boolean,
-): Blame | undefined {
-  // A handle that cannot be sent says why itself.
-  if (isHandle(value)) return undefined;
-  return search(value, { cloner, isHandle, seen: new Set() }, "");
+  handleName: (part: unknown) => string | undefined,
+): Blame {
+  if (isTooDeep(error)) {
+    return {
+      path: "",
+      reason: "it is nested too deeply; make it flatter, such as an array of records that name each other by index",
+    };
+  }
+  let found: Blame | undefined;
+  try {
+    found = search(value, { cloner, handleName, seen: new Set() }, "");
+  } catch {
+    // The value does not let itself be searched: a proxy, for example.
+  }
+  return found ?? { path: "", reason: reasonIn(error) };
+}
+
+function reasonIn(error: unknown): string {
+  return isInstance(error, Error) ? error.message : describe(error);
 }
 
 /** Where a value cannot be cloned, and why. */
 interface Blame {
+  /** The way to the part that is to blame, such as ".options.onDone"; empty if it is the whole. */
   readonly path: string;
   readonly reason: string;
 }
 
 interface Search {
   readonly cloner: Cloner;
-  readonly isHandle: (part: unknown) => boolean;
+  readonly handleName: (part: unknown) => string | undefined;
   readonly seen: Set<unknown>;
 }
 
 const DEEPEST = 100;
 
 function search(value: unknown, about: Search, path: string): Blame | undefined {
-  if (about.isHandle(value))
-    return { path, reason: "a Job inside another value; pass each job as an argument of its own" };
+  const handle = about.handleName(value);
+  if (handle !== undefined) {
+    return { path, reason: `a ${handle}, which goes by reference and only as an argument of its own, or a result` };
+  }
   const reason = reasonAgainst(value, about.cloner);
   if (reason === undefined) return undefined;
   const { seen } = about;
@@ -164,7 +193,7 @@ function reasonAgainst(value: unknown, cloner: Cloner): string | undefined {
     if (isInstance(value, SharedArrayBuffer)) {
       return "a bare SharedArrayBuffer inside another value; pass a typed array on it, or the buffer as an argument of its own";
     }
-    return isInstance(error, Error) ? error.message : describe(error);
+    return reasonIn(error);
   }
 }
 

@@ -13,18 +13,23 @@ import {
 } from "../memory/layout.js";
 import type { Context } from "../scheduler/context.js";
 import * as box from "./boxes.js";
-import { Cloner, findUncloneable } from "./clone.js";
-import { describe, isInstance } from "./describe.js";
+import { blameFor, Cloner, isTooDeep } from "./clone.js";
+import { isInstance } from "./describe.js";
 import { NoRoom, noRoomFor } from "./room.js";
 import { type Link, type SharedObject, SharedObjects } from "./shared-objects.js";
 import { loadString, storeString } from "./strings.js";
 
-/** How handles of jobs cross threads; given by the layer above. */
+/** How what goes by reference crosses threads: handles of jobs, channels and the like; given by the layer above. */
 export interface Handles {
   /** Writes a handle to a cell, if `value` is one. @returns cells written, 0 if it is not a handle */
   write(value: object, cell: number): number;
   read(kind: number, cell: number): unknown;
-  is(value: unknown): boolean;
+  /** The shared buffer that `value` is all in, if it is a primitive (a channel, …). */
+  bufferOf(value: object): SharedArrayBuffer | undefined;
+  /** This thread's primitive on such a buffer. */
+  primitiveOn(buffer: SharedArrayBuffer): unknown;
+  /** What to call `value` in a message, if it is a handle or a primitive. */
+  nameOf(value: unknown): string | undefined;
 }
 
 /** How many arguments `writeFew` takes. */
@@ -44,11 +49,6 @@ function cellsFor(value: unknown): number {
 
 function headerFor(count: number, cells: number): number {
   return (count << FUNCTION_BITS) | (cells > HOT_CELLS ? F_COLD : 0);
-}
-
-/** Whether the runtime has run out of stack while it copied or read a value. */
-function isTooDeep(error: unknown): boolean {
-  return isInstance(error, RangeError) && /call stack/.test(describe(error.message));
 }
 
 const FIRST_CELL = S_ARGUMENTS / 2;
@@ -244,20 +244,15 @@ export class Codec {
     if ((upper & box.TAG_MASK) !== box.TAG) return;
     const kind = upper & 0xff;
     const content = memory.i32[2 * source];
+    // Other threads may copy the same result at the same time, so nothing of it is changed.
     if (kind === box.CLONE) {
-      // A clone may carry travels of shared objects, so both are made anew and not copied as bytes.
-      const value = this.#cloner.deserialize(payloads.bytes(content));
-      payloads.free(content);
-      this.#writeClone(source, value);
-      this.#writeClone(target, value);
-    } else if (kind === box.STRING8 || kind === box.STRING16) {
+      this.#writeClone(target, this.#cloner.deserialize(payloads.bytes(content), true));
+    } else if (kind === box.STRING8 || kind === box.STRING16 || kind === box.FAILED_JOB) {
       const copy = payloads.copy(content);
       if (copy === 0) throw new NoRoom();
       this.#point(target, kind, copy);
-    } else if (kind === box.BUFFER || kind === box.VIEW || kind === box.MEMORY) {
-      const object = this.objects.arrive(content);
-      this.#pointToObject(source, kind, object);
-      this.#pointToObject(target, kind, object);
+    } else if (box.isByNumber(kind)) {
+      this.#pointToObject(target, kind, this.objects.find(content));
     }
   }
 
@@ -275,7 +270,7 @@ export class Codec {
       const content = memory.i32[2 * cell];
       if (kind === box.STRING8 || kind === box.STRING16 || kind === box.FAILED_JOB) payloads.free(content);
       else if (kind === box.CLONE) this.#dropClone(content);
-      else if (kind === box.BUFFER || kind === box.VIEW || kind === box.MEMORY) this.objects.end(content);
+      else if (box.isByNumber(kind)) this.objects.end(content);
       cell += box.widthOf(kind);
     }
   }
@@ -291,23 +286,13 @@ export class Codec {
 
   #explained(error: unknown, value: unknown, place: (path: string) => string): unknown {
     if (error instanceof NoRoom) return error;
-    const found = isTooDeep(error) ? undefined : this.#findUncloneable(value);
-    const reason = isTooDeep(error)
-      ? "it is nested too deeply; make it flatter, such as an array of records that name each other by index"
-      : (found?.reason ?? (isInstance(error, Error) ? error.message : describe(error)));
-    return new DOMException(
-      `${place(found?.path ?? "")} cannot be copied to another thread: ${reason}`,
-      "DataCloneError",
-    );
-  }
-
-  #findUncloneable(value: unknown): ReturnType<typeof findUncloneable> {
-    try {
-      return findUncloneable(value, this.#cloner, (part) => this.#handles.is(part));
-    } catch {
-      // The value does not let itself be searched: a proxy, for example.
-      return undefined;
-    }
+    const nameOf = (part: unknown) => this.#handles.nameOf(part);
+    // A handle that cannot be sent says why itself.
+    const blameless = nameOf(value) !== undefined && isInstance(error, Error);
+    const { path, reason } = blameless
+      ? { path: "", reason: error.message }
+      : blameFor(error, value, this.#cloner, nameOf);
+    return new DOMException(`${place(path)} cannot be copied to another thread: ${reason}`, "DataCloneError");
   }
 
   #write(cell: number, value: unknown): number {
@@ -335,8 +320,10 @@ export class Codec {
   #writeObject(cell: number, value: object): number {
     if (ArrayBuffer.isView(value) && value.buffer instanceof SharedArrayBuffer) {
       const { memory } = this.#context;
+      // First, as it may throw.
+      const type = box.viewType(value);
       this.#pointToObject(cell, box.VIEW, value.buffer);
-      memory.f64[cell + 1] = value.byteOffset * 16 + box.viewType(value);
+      memory.f64[cell + 1] = value.byteOffset * 16 + type;
       memory.f64[cell + 2] = box.viewLength(value);
       return 3;
     }
@@ -344,7 +331,10 @@ export class Codec {
     if (value instanceof WebAssembly.Memory && value.buffer instanceof SharedArrayBuffer) {
       return this.#pointToObject(cell, box.MEMORY, value);
     }
-    return this.#handles.write(value, cell) || this.#writeClone(cell, value);
+    const written = this.#handles.write(value, cell);
+    if (written > 0) return written;
+    const buffer = this.#handles.bufferOf(value);
+    return buffer === undefined ? this.#writeClone(cell, value) : this.#pointToObject(cell, box.PRIMITIVE, buffer);
   }
 
   #writeClone(cell: number, value: unknown): number {
@@ -397,6 +387,8 @@ export class Codec {
       case box.BUFFER:
       case box.MEMORY:
         return this.objects.arrive(content);
+      case box.PRIMITIVE:
+        return this.#handles.primitiveOn(this.objects.arrive(content) as SharedArrayBuffer);
       default:
         return this.#handles.read(kind, cell);
     }

@@ -20,6 +20,18 @@ export interface Link {
   receiveNow(): unknown;
 }
 
+/** Gives shared objects numbers, and objects for numbers. */
+export interface ObjectNumbers {
+  /** The number of `object`, which now travels once more. @returns 0 when shared memory is full */
+  depart(object: SharedObject): number;
+  /** The object that has arrived under `number`, whose travel is over. */
+  arrive(number: number): SharedObject;
+  /** The object that travels under `number`. */
+  find(number: number): SharedObject;
+  /** Ends one travel of `number`. */
+  end(number: number): void;
+}
+
 type Message = { number: number; object: SharedObject | null };
 
 const CLOSED = -(2 ** 30);
@@ -29,7 +41,7 @@ const MOST_BYTES = 2 ** 27;
 const ATTEMPTS = 2000;
 const PAUSE = 1;
 
-export class SharedObjects {
+export class SharedObjects implements ObjectNumbers {
   readonly #context: Context;
   readonly #links: readonly Link[];
   readonly #numbers = new WeakMap<SharedObject, number>();
@@ -47,7 +59,6 @@ export class SharedObjects {
     this.#links = links;
   }
 
-  /** The number of `object`, which now travels once more. @returns 0 when shared memory is full */
   depart(object: SharedObject): number {
     const { memory } = this.#context;
     const known = object === this.#lastObject ? this.#lastNumber : this.#numbers.get(object);
@@ -63,8 +74,13 @@ export class SharedObjects {
     return number;
   }
 
-  /** The object that has arrived under `number`. */
   arrive(number: number): SharedObject {
+    const object = this.find(number);
+    this.end(number);
+    return object;
+  }
+
+  find(number: number): SharedObject {
     this.#context.memory.reach(number);
     let object = this.#objects.get(number);
     // The message was sent before the number could be seen, but a platform may deliver it a little later.
@@ -75,11 +91,9 @@ export class SharedObjects {
       if (attempt === ATTEMPTS) throw new Error(`shared buffer ${number} did not arrive on this thread`);
       if (attempt > 2) Atomics.wait(this.#nobody, 0, 0, PAUSE);
     }
-    this.end(number);
     return object;
   }
 
-  /** Ends one travel of `number`. */
   end(number: number): void {
     this.#context.memory.reach(number);
     // Pairs with the giver's compare-exchange: at 0 it may close the cell.

@@ -61,6 +61,24 @@ export function keep(job: Job<number>): void {
 export function waitForKept(): number {
   return kept === undefined ? 0 : kept.wait();
 }
+/** Waits before its promise is given. */
+export async function waitForKeptAtOnce(): Promise<number> {
+  return waitForKept();
+}
+/** Waits after that, when its thread's event loop is to go on with it. */
+export async function waitForKeptLater(): Promise<number> {
+  await null;
+  return waitForKept();
+}
+export async function addLater(a: number, b: number): Promise<number> {
+  await null;
+  return a + b;
+}
+/** Ends its worker when it is suspended. */
+export async function exitSuspended(): Promise<void> {
+  await null;
+  exit();
+}
 export function keepAndWait(): number {
   kept = spawn(waitForKept);
   return kept.wait();

@@ -149,7 +149,8 @@ export const ODD = {
   }),
   "throwing then": () => Object.defineProperty({}, "then", { get: throwing, enumerable: true }),
   "then that is no function": () => ({ then: 5 }),
-  thenable: () => ({ then() {} }),
+  // One that never calls back would be a job that never ends.
+  thenable: () => ({ then: (settle: (value: number) => void) => settle(1) }),
   promise: () => Promise.resolve(1),
   "weak map": () => new WeakMap(),
   "map with odd keys": () => new Map<unknown, unknown>([[Object.create(null), () => {}]]),

@@ -7,8 +7,9 @@ export const WORK = new URL("./work.js", import.meta.url);
 export async function withSystem(
   options: Omit<JobSystemOptions, "modules">,
   body: (jobs: JobSystem) => Promise<void> | void,
+  module = WORK,
 ): Promise<void> {
-  const jobs = await JobSystem.create({ ...options, modules: [WORK] });
+  const jobs = await JobSystem.create({ ...options, modules: [module] });
   try {
     await body(jobs);
   } finally {

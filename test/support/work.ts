@@ -111,3 +111,118 @@ export function dieLater(): void {
 export function exit(code: number): never {
   process.exit(code);
 }
+
+export async function later<T>(value: T, milliseconds: number): Promise<T> {
+  await new Promise((resolve) => setTimeout(resolve, milliseconds));
+  return value;
+}
+export async function rejectLater(message: string): Promise<never> {
+  await null;
+  throw new Error(message);
+}
+export function aThenable(value: number): PromiseLike<number> {
+  return { then: (resolve: (value: number) => unknown) => resolve(value) } as PromiseLike<number>;
+}
+/** A promise whose own `then` throws. */
+export function aPromiseWithThen(value: number): Promise<number> {
+  return Object.assign(Promise.resolve(value), {
+    then(): never {
+      throw new Error("from then");
+    },
+  });
+}
+/** A thenable that calls back more than once, and throws. */
+export function aThenableTwice(value: number): object {
+  return {
+    then(resolve: (value: number) => unknown, reject: (error: unknown) => unknown): never {
+      resolve(value);
+      reject(new Error("rejected later"));
+      throw new Error("thrown later");
+    },
+  };
+}
+export function aBadThenable(): object {
+  return {
+    get then(): never {
+      throw new Error("from the getter");
+    },
+  };
+}
+export function aJob(value: number): Job<number> {
+  return spawn(echo<number>, value);
+}
+export async function fibAsync(n: number): Promise<number> {
+  if (n < 2) return n;
+  const [a, b] = await Promise.all([run(fibAsync, n - 1), run(fibAsync, n - 2)]);
+  return a + b;
+}
+export async function untilSet(flag: Int32Array): Promise<void> {
+  while (Atomics.load(flag, 0) === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+export async function countLater(cells: Int32Array, index: number, milliseconds: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, milliseconds));
+  Atomics.add(cells, index, 1);
+}
+/** Counts in cell 0 how many are in flight, and keeps the most in cell 1. */
+export async function countInFlight(cells: Int32Array): Promise<void> {
+  const now = Atomics.add(cells, 0, 1) + 1;
+  if (now > cells[1]) cells[1] = now;
+  await new Promise((resolve) => setTimeout(resolve, 2));
+  Atomics.sub(cells, 0, 1);
+}
+export function waitForLater(value: number): number {
+  return run(later<number>, value, 1).wait();
+}
+export function unannounced(): Promise<number> {
+  return new Promise((resolve) => setTimeout(() => resolve(1), 1));
+}
+export function waitForUnannounced(): number {
+  return run(unannounced).wait();
+}
+export async function never(started: Int32Array): Promise<void> {
+  Atomics.store(started, 0, 1);
+  await new Promise(() => {});
+}
+/** Says in cell 0 that it runs, waits for cell 1, and then so many microseconds. */
+export function holdFor(cells: Int32Array, microseconds: number): void {
+  Atomics.store(cells, 0, 1);
+  while (Atomics.load(cells, 1) === 0);
+  const end = performance.now() + microseconds / 1000;
+  while (performance.now() < end);
+}
+export function failWhenSet(cells: Int32Array): never {
+  holdFor(cells, 0);
+  throw new Error("meant to fail");
+}
+/** @returns how many of `others` jobs ran before the wait for a failed job ended */
+export function waitForFailure(others: number): number {
+  const cells = new Int32Array(new SharedArrayBuffer(4));
+  for (let k = 0; k < others; k++) run(count, cells, 0);
+  const failing = run(boom, "at once");
+  try {
+    failing.wait();
+  } catch {
+    return cells[0];
+  }
+  throw new Error("did not fail");
+}
+export function echoWhenSet<T>(cells: Int32Array, value: T): T {
+  while (Atomics.load(cells, 2) === 0);
+  return value;
+}
+export function copyWhenSet(cells: Int32Array, source: Job<unknown>): unknown {
+  while (Atomics.load(cells, 0) === 0);
+  const result = source.wait();
+  Atomics.add(cells, 1, 1);
+  return result;
+}
+export function submitLater(cells: Int32Array, jobs: number): void {
+  setImmediate(() => {
+    for (let k = 0; k < jobs; k++) run(count, cells, 0);
+    const end = performance.now() + 5;
+    while (performance.now() < end);
+  });
+}
+export function makeBytes(length: number): Uint8Array {
+  return new Uint8Array(length);
+}

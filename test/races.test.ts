@@ -1,0 +1,99 @@
+/** What went wrong, or could have, where threads meet at an awkward moment; each of these once failed. */
+import assert from "node:assert/strict";
+import test from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { type Job, JobFailedError, JobSystem, ShutdownError, shared } from "heddle";
+import { WORK, withSystem } from "./support/systems.js";
+import * as work from "./support/work.js";
+
+const HANGS = { timeout: 120_000 };
+
+/** Waits until `cells[at]` is not 0. */
+async function isSet(cells: Int32Array, at: number): Promise<void> {
+  while (Atomics.load(cells, at) === 0) await pause(0);
+}
+
+test("a graph that is scheduled while what it waits for finishes loses no job", HANGS, async () => {
+  await withSystem({ threads: 3 }, async (jobs) => {
+    for (let round = 0; round < 40; round++) {
+      const cells = shared(Int32Array, 2);
+      // Finishes some time during `schedule`.
+      const running = jobs.run(work.holdFor, cells, (round % 20) * 250);
+      while (Atomics.load(cells, 0) === 0);
+      const middle = Array.from({ length: 8000 }, () => jobs.spawn(work.nothing).after(running));
+      const [early, last] = [jobs.spawn(work.nothing), jobs.spawn(work.nothing)];
+      early.after(...middle);
+      last.after(...middle, early);
+      Atomics.store(cells, 1, 1);
+      await last.schedule();
+    }
+  });
+});
+
+test("a wait ends as soon as its job has failed, although there is other work", HANGS, async () => {
+  await withSystem({ threads: 1 }, async (jobs) => {
+    // One worker and a job in which it waits: so it would run all the others first.
+    assert.ok((await jobs.run(work.waitForFailure, 200)) < 200);
+  });
+  await withSystem({ threads: 1 }, async (jobs) => {
+    const cells = shared(Int32Array, 2);
+    const failing = jobs.run(work.failWhenSet, cells);
+    await isSet(cells, 0);
+    for (let k = 0; k < 50; k++) jobs.run(work.sleep, 1);
+    Atomics.store(cells, 1, 1);
+    assert.throws(() => failing.wait(), JobFailedError);
+  });
+});
+
+test("a result that several threads copy at the same time stays whole", HANGS, async () => {
+  const value = { text: "x".repeat(2000), list: [1, 2, 3], view: shared(Int32Array, [4, 5]) };
+  await withSystem({ threads: 4 }, async (jobs) => {
+    for (let round = 0; round < 200; round++) {
+      const cells = shared(Int32Array, 3);
+      const source = jobs.run(work.echoWhenSet, cells, value);
+      const copies = [0, 1, 2].map(() => jobs.run(work.copyWhenSet, cells, source as Job<unknown>));
+      Atomics.store(cells, 2, 1);
+      // Without taking the result over on this thread.
+      const end = performance.now() + 1;
+      while (performance.now() < end);
+      Atomics.store(cells, 0, 1);
+      const late = performance.now() + 20_000;
+      while (Atomics.load(cells, 1) < copies.length && performance.now() < late);
+      for (const copy of copies) assert.deepEqual(await copy, value);
+      assert.deepEqual(await source, value);
+    }
+  });
+});
+
+test("jobs that a callback on a worker submits are not left lying", HANGS, async () => {
+  await withSystem({ threads: 2 }, async (jobs) => {
+    for (let round = 0; round < 20; round++) {
+      const cells = shared(Int32Array, 1);
+      await jobs.run(work.submitLater, cells, 45);
+      while (Atomics.load(cells, 0) < 45) await pause(1);
+    }
+  });
+});
+
+test("a worker that dies during a shutdown does not hold it up", HANGS, async () => {
+  const jobs = await JobSystem.create({ threads: 2, modules: [WORK] });
+  jobs.on("error", () => {});
+  const dying = jobs.run(work.exit, 3);
+  const outcome = assert.rejects(async () => await dying, ShutdownError);
+  await jobs.shutdown();
+  await outcome;
+});
+
+test("a group that a crash leaves unfinished rejects and throws, for ever", HANGS, async () => {
+  const jobs = await JobSystem.create({ threads: 2, modules: [WORK] });
+  const crashed = new Promise((resolve) => jobs.once("error", resolve));
+  const [awaited, waited] = [jobs.group(), jobs.group()];
+  jobs.run(work.dieLater);
+  for (const group of [awaited, waited]) for (let k = 0; k < 10; k++) group.run(work.sleep, 50);
+  const rejected = assert.rejects(async () => await awaited, ShutdownError);
+  await crashed;
+  await rejected;
+  await assert.rejects(async () => await awaited, ShutdownError);
+  assert.throws(() => waited.wait(), ShutdownError);
+  await jobs.shutdown();
+});
