@@ -5,8 +5,9 @@ import { Functions } from "./api/functions.js";
 import type { WorkerMessage, WorkerStart } from "./api/messages.js";
 import { linksOver } from "./api/worker-pool.js";
 import { layoutFor } from "./memory/layout.js";
-import { hasPendingWork, parentPort, stayAlive, turn, workerData } from "./platform/node.js";
-import { workerLoop } from "./scheduler/worker-loop.js";
+import { hasPendingWork, onExit, parentPort, stayAlive, turn, workerData } from "./platform/node.js";
+import { announceDeath, workerLoop } from "./scheduler/worker-loop.js";
+import { describe, isInstance } from "./values/describe.js";
 
 const start = workerData as WorkerStart;
 
@@ -17,19 +18,30 @@ function tell(message: WorkerMessage): void {
 /** Loads the modules. @throws what a module throws, or an Error if it exports something else here */
 async function load(): Promise<Functions> {
   const functions = await Functions.load(start.modules);
-  if (functions.names.join() !== start.names.join()) {
+  const here = functions.names;
+  const there = start.names;
+  const length = Math.max(here.length, there.length);
+  for (let k = 0; k < length; k++) {
+    if (here[k] === there[k]) continue;
     throw new Error(
-      `modules export other functions on a worker (${functions.names.join(", ")}) than on the creating thread (${start.names.join(", ")}); exports must not depend on the thread`,
+      `modules export other functions on a worker (number ${k}: ${named(here[k])} of ${here.length}) than on the creating thread (${named(there[k])} of ${there.length}); exports must not depend on the thread`,
     );
   }
   return functions;
 }
 
-function refuse(error: unknown): void {
+function named(name: string | undefined): string {
+  return name === undefined ? "none" : `"${name}"`;
+}
+
+function refuse(thrown: unknown): void {
+  const error = isInstance(thrown, Error)
+    ? thrown
+    : new Error(`a module threw ${describe(thrown)} when a worker loaded it; it must load on every thread`);
   try {
     tell({ type: "refused", error });
   } catch {
-    tell({ type: "refused", error: new Error(String(error)) });
+    tell({ type: "refused", error: new Error(describe(error)) });
   }
 }
 
@@ -48,6 +60,10 @@ async function main(): Promise<void> {
   setCurrent(engine);
   engine.open();
   const letGo = stayAlive();
+  let stopped = false;
+  onExit(() => {
+    if (!stopped) announceDeath(engine.context);
+  });
   tell({ type: "ready" });
   await workerLoop(engine.context, {
     turn: () => {
@@ -61,6 +77,8 @@ async function main(): Promise<void> {
       engine.runner.reportUnobserved();
     },
   });
+  stopped = true;
+  tell({ type: "stopped" });
   for (const port of start.ports) port?.close();
   letGo();
 }

@@ -33,6 +33,16 @@ test("a function that is not marked async may give a promise, a thenable or a jo
   }
 });
 
+test("whatever a promise's own `then` does, its job finishes once", HANGS, async () => {
+  await withSystem({ threads: 1 }, async (jobs) => {
+    for (let k = 0; k < 3; k++) {
+      assert.equal(await jobs.run(work.aPromiseWithThen, k), k);
+      assert.equal(await jobs.run(work.aThenableTwice, k), k);
+    }
+    assert.deepEqual(await jobs.shutdown(), { neverScheduled: {} });
+  });
+});
+
 test("jobs are awaited in asynchronous jobs, at any depth, on one thread as well", HANGS, async () => {
   for (const threads of [1, 2, 4]) {
     await withSystem({ threads }, async (jobs) => {

@@ -168,6 +168,14 @@ test("wrong options and wrong values are named, and nothing of them is sent", HA
       },
     );
   refused(() => {}, /^value cannot be sent through a channel/);
+  let deep: unknown[] = [];
+  for (let k = 0; k < 100_000; k++) deep = [deep];
+  refused(deep, /^value cannot be sent.*nested too deeply/);
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  refused(proxy, /^value cannot be sent through a channel/);
+  refused([proxy], /^value .*cannot be sent through a channel/);
+  assert.throws(() => records.trySend(proxy as never), /a Float32Array of length 3, not an object/);
   refused({ at: [1, { done() {} }] }, /value at \.at\[1\]\.done/);
   refused({ cells: shared(Int32Array, 1) }, /value at \.cells .*a view on shared memory/);
   refused({ answers: new Channel({ capacity: 1 }) }, /value at \.answers .*a Channel, which goes by reference/);

@@ -1,9 +1,11 @@
 /** How messages lie in the cells of a channel: numbers, records of a fixed length, or serialised values. */
 import { M_DATA, M_LENGTH } from "../memory/primitives.js";
 import * as box from "../values/boxes.js";
-import { Cloner, findUncloneable } from "../values/clone.js";
+import { blameFor, Cloner } from "../values/clone.js";
+import { isInstance } from "../values/describe.js";
+import { TooLarge } from "../values/room.js";
 import type { ObjectNumbers } from "../values/shared-objects.js";
-import { PayloadTooLargeError } from "./errors.js";
+import { tooLargeToSend } from "./errors.js";
 import { handleName } from "./handle-name.js";
 
 /** `E`: a message that was checked, in the form in which it is written. */
@@ -128,14 +130,12 @@ export class ValueFormat implements Format<unknown, Uint8Array> {
     try {
       bytes = cloner.serialize(value);
     } catch (error) {
-      const found = findUncloneable(value, cloner, handleName);
-      const place = found?.path ? `value at ${found.path}` : "value";
-      throw new DOMException(
-        `${place} cannot be sent through a channel: ${found?.reason ?? String(error)}`,
-        "DataCloneError",
-      );
+      if (isInstance(error, TooLarge)) throw tooLargeToSend(error.bytes, this.#maxBytes);
+      const { path, reason } = blameFor(error, value, cloner, handleName);
+      const place = path ? `value at ${path}` : "value";
+      throw new DOMException(`${place} cannot be sent through a channel: ${reason}`, "DataCloneError");
     }
-    if (bytes.length > this.#maxBytes) throw new PayloadTooLargeError(bytes.length, this.#maxBytes);
+    if (bytes.length > this.#maxBytes) throw tooLargeToSend(bytes.length, this.#maxBytes);
     return bytes;
   }
 
@@ -156,5 +156,10 @@ export class ValueFormat implements Format<unknown, Uint8Array> {
 
 function describe(value: unknown): string {
   if (value === null) return "null";
-  return typeof value === "object" ? `an object (${value.constructor?.name ?? "of no class"})` : typeof value;
+  if (typeof value !== "object") return typeof value;
+  try {
+    return `an object (${value.constructor?.name ?? "of no class"})`;
+  } catch {
+    return "an object that cannot be read";
+  }
 }

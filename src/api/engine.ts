@@ -21,8 +21,9 @@ import { freeGroup, makeGroup } from "../scheduler/group.js";
 import { endStretch, submitAll, submitReady } from "../scheduler/ready.js";
 import { makeRoom, reclaim } from "../scheduler/room.js";
 import { releaseGroupSlot, releaseSlot, retire, takeGroupSlot, takeSlot } from "../scheduler/slots.js";
-import { holdNothingBack, type Outsider, waitFor, waitForOutsider } from "../scheduler/wait.js";
-import { Codec, FEW, NoRoom } from "../values/codec.js";
+import { holdNothingBack, LOST, type Outsider, SETTLED, VAIN, waitFor, waitForOutsider } from "../scheduler/wait.js";
+import { Codec, FEW } from "../values/codec.js";
+import { NoRoom, TooLarge } from "../values/room.js";
 import type { Link } from "../values/shared-objects.js";
 import { addHolder, removeHolder } from "./blocking.js";
 import { setCurrent } from "./current.js";
@@ -30,14 +31,15 @@ import {
   ArenaFullError,
   DependencyCycleError,
   JobAlreadyScheduledError,
-  type ShutdownError,
+  ShutdownError,
   StaleJobError,
+  tooLargeToCopy,
   WouldBlockError,
 } from "./errors.js";
 import type { Functions } from "./functions.js";
 import type { Group } from "./group.js";
 import { HandleCodec } from "./handle-codec.js";
-import { ForeignJob, Job } from "./job.js";
+import { ForeignJob, isJob, type Job } from "./job.js";
 import { JobRunner } from "./job-runner.js";
 import { Listener } from "./listener.js";
 import { FAILED, PENDING } from "./outcomes.js";
@@ -126,8 +128,8 @@ export class Engine {
   link(first: Job<unknown>, next: Job<unknown>): void {
     if (this.#linkUnscheduled(first, next)) return;
     this.checkOpen();
-    this.#check(first, "the prerequisite");
-    this.#check(next, "the job after");
+    this.check(first, "the prerequisite");
+    this.check(next, "the job after");
     first._observe();
     if (next._state !== PENDING || !this.#hold(next)) throw new JobAlreadyScheduledError(next.name);
     try {
@@ -150,8 +152,7 @@ export class Engine {
 
   /** The usual case in short: two jobs of this thread that nobody else knows of yet. @returns false if it is another */
   #linkUnscheduled(first: Job<unknown>, next: Job<unknown>): boolean {
-    if (!(first instanceof Job && next instanceof Job) || this.context.pinning || this.closed !== undefined)
-      return false;
+    if (!(isJob(first) && isJob(next)) || this.context.pinning || this.closed !== undefined) return false;
     if (first._engine !== this || first._state !== PENDING || next._engine !== this || next._state !== PENDING)
       return false;
     const linked = graph.linkUnscheduled(this.context, first._slot, next._slot);
@@ -165,7 +166,7 @@ export class Engine {
   }
 
   schedule(job: Job<unknown>): void {
-    this.#check(job, "the job");
+    this.check(job, "the job");
     if (job._state !== PENDING || !this.#hold(job)) return;
     try {
       if (this.closed !== undefined && graph.isUnscheduled(this.context, job._slot)) throw this.closed;
@@ -188,19 +189,34 @@ export class Engine {
     return own._outcome as R;
   }
 
-  /** Executes jobs until `target` has settled. */
+  /**
+   * Executes jobs until `target` has settled.
+   *
+   * @throws if it never will: DependencyCycleError if it waits for a job that waits here, ShutdownError if a worker has
+   * died, WouldBlockError if it needs an asynchronous job that nobody can go on with
+   */
   help(target: Job<unknown> | Group): void {
     if (this.context.me !== MAIN) {
-      if (!waitFor(this.context, target)) throw wouldBlock(target);
+      this.#checkWait(waitFor(this.context, target), target);
       return;
     }
     const before = setCurrent(this);
     try {
-      if (!waitFor(this.context, target)) throw wouldBlock(target);
+      this.#checkWait(waitFor(this.context, target), target);
     } finally {
       setCurrent(before);
       this.listener.resume();
     }
+  }
+
+  /** @param outcome what `waitFor` has returned */
+  #checkWait(outcome: number, target: Job<unknown> | Group): void {
+    if (outcome === SETTLED) return;
+    if (outcome === VAIN) throw wouldBlock(target);
+    if (outcome === LOST)
+      throw this.closed ?? new ShutdownError("the job system has stopped: a worker thread has died");
+    const names = new Set([this.runner.nameIn(outcome), this.runner.nameIn(target._slot)]);
+    throw new DependencyCycleError([...names]);
   }
 
   /** Executes jobs until `target`, which notifies nobody here, has settled. For a thread that is executing a job. */
@@ -296,7 +312,7 @@ export class Engine {
 
   /** The handle that will have the outcome on this thread: for a job of another thread, an observer's. */
   #own<R>(job: Job<R>): Job<R> {
-    this.#check(job, "the job");
+    this.check(job, "the job");
     if (!job._isForeign() || job._state !== PENDING) return job;
     if (job._observer !== undefined) return job._observer;
     if (!this.#hold(job)) throw new StaleJobError(job.name);
@@ -328,8 +344,9 @@ export class Engine {
     if (job._isForeign()) graph.unpin(this.context, job._slot);
   }
 
-  #check(job: unknown, what: string): void {
-    if (!(job instanceof Job))
+  /** @throws TypeError unless `job` is a job of this system */
+  check(job: unknown, what: string): asserts job is Job<unknown> {
+    if (!isJob(job))
       throw new TypeError(`${what} must be a Job made by spawn or run, not ${job === null ? "null" : typeof job}`);
     if (job._engine !== this)
       throw new TypeError(
@@ -389,6 +406,7 @@ export class Engine {
       releaseSlot(this.context, slot);
     }
     const name = this.functions.nameOf(header & FUNCTION_MASK);
+    if (error instanceof TooLarge) throw tooLargeToCopy(`job "${name}": the arguments are`, error.bytes);
     if (error instanceof NoRoom) throw noMemory();
     if (error instanceof DOMException) throw new DOMException(`job "${name}": ${error.message}`, error.name);
     throw error;
@@ -410,7 +428,7 @@ export class Engine {
 }
 
 function wouldBlock(target: Job<unknown> | Group): WouldBlockError {
-  const what = target instanceof Job ? `job "${target.name}"` : "the group";
+  const what = isJob(target) ? `job "${target.name}"` : "the group";
   return new WouldBlockError(
     `wait() for ${what} can never end: it depends on an asynchronous job, and every thread that could go on with one waits synchronously; use await in place of wait() in jobs`,
   );

@@ -1,4 +1,5 @@
 /** The errors that heddle throws. Each says what was wrong and what to do. */
+import { LARGEST_PAYLOAD } from "../memory/payloads.js";
 
 /** A job function threw. `cause` is what it threw, with its name, message, stack and own properties. */
 export class JobFailedError extends Error {
@@ -19,7 +20,10 @@ export class DependencyFailedError extends JobFailedError {
 /** Names of jobs in a message, at most. */
 const MOST_NAMED = 12;
 
-/** Jobs wait for each other in a circle. Nothing of the graph has run. */
+/**
+ * Jobs wait for each other in a circle. If it was found when they were scheduled, nothing of the graph has run; a job
+ * that calls `wait` for itself, or for one that runs after it, gets it from `wait`.
+ */
 export class DependencyCycleError extends Error {
   override readonly name: string = "DependencyCycleError";
   /** The names of the job functions on the cycle, each before the one that depends on it. */
@@ -67,20 +71,36 @@ export class ChannelClosedError extends Error {
   }
 }
 
-/** A value takes more bytes than a message of its channel may. */
+/** A value is copied, as a job's argument or result or as a message of a channel, and has too many bytes for that. */
 export class PayloadTooLargeError extends RangeError {
   override readonly name: string = "PayloadTooLargeError";
-  /** The bytes that the value takes when it is serialised. */
+  /** The bytes of the copy. */
   readonly bytes: number;
-  /** The bytes that a message of the channel may take. */
+  /** The bytes that it may have. */
   readonly maxBytes: number;
-  constructor(bytes: number, maxBytes: number) {
-    super(
-      `value takes ${bytes} bytes when it is serialised, and a message of this channel ${maxBytes} at most; make the channel with a larger maxBytes, or keep large data in a typed array on shared memory and send where in it to look`,
-    );
+  constructor(message: string, bytes: number, maxBytes: number) {
+    super(message);
     this.bytes = bytes;
     this.maxBytes = maxBytes;
   }
+}
+
+/** The error for what a job is given or gives. @param what such as "the result is" */
+export function tooLargeToCopy(what: string, bytes: number): PayloadTooLargeError {
+  return new PayloadTooLargeError(
+    `${what} too large to be copied: ${bytes} bytes, and ${LARGEST_PAYLOAD} are the most; put large data on shared memory, such as shared(Float64Array, length), which is not copied`,
+    bytes,
+    LARGEST_PAYLOAD,
+  );
+}
+
+/** The error for a message of a channel that was made with `maxBytes`. */
+export function tooLargeToSend(bytes: number, maxBytes: number): PayloadTooLargeError {
+  return new PayloadTooLargeError(
+    `value takes ${bytes} bytes when it is serialised, and a message of this channel ${maxBytes} at most; make the channel with a larger maxBytes, or keep large data in a typed array on shared memory and send where in it to look`,
+    bytes,
+    maxBytes,
+  );
 }
 
 /** The system has been shut down, or is being shut down. */

@@ -2,6 +2,9 @@
 import { F_ASYNC, FUNCTION_MASK } from "../memory/layout.js";
 import { UnknownJobFunctionError } from "./errors.js";
 
+/** Stands where there is no function yet. */
+const NO_FUNCTION = Symbol("no function");
+
 export type JobFunction = (...args: never[]) => unknown;
 
 export class Functions {
@@ -9,7 +12,8 @@ export class Functions {
   readonly #names: string[] = [];
   /** For each function its number, and F_ASYNC if it is known to give promises. */
   readonly #headers = new Map<unknown, number>();
-  #lastFunction: unknown;
+  /** Not undefined, which somebody may ask for. */
+  #lastFunction: unknown = NO_FUNCTION;
   #lastHeader = 0;
 
   /** Imports the modules and registers what they export. @throws what a module throws when it is loaded */
@@ -31,7 +35,7 @@ export class Functions {
     if (header === undefined) {
       throw new UnknownJobFunctionError(
         typeof fn === "function"
-          ? `function "${fn.name || "(anonymous)"}"`
+          ? `function "${nameIn(fn) || "(anonymous)"}"`
           : `fn (${fn === null ? "null" : typeof fn})`,
       );
     }
@@ -43,7 +47,7 @@ export class Functions {
   /** From now on the function counts as one that gives promises, on this thread. */
   noteAsynchronous(id: number): void {
     this.#headers.set(this.#functions[id], id | F_ASYNC);
-    this.#lastFunction = undefined;
+    this.#lastFunction = NO_FUNCTION;
   }
 
   get(id: number): (...args: unknown[]) => unknown {
@@ -55,21 +59,44 @@ export class Functions {
   }
 
   #register(exports: Record<string, unknown>): void {
+    const outer = this.#registerFunctions(exports);
+    // A CommonJS module's exports are a default export; these may have a "default" of their own, also themselves.
+    if (typeof outer === "object" && outer !== null) this.#registerFunctions(outer as Record<string, unknown>);
+  }
+
+  /** @returns the default export */
+  #registerFunctions(exports: Record<string, unknown>): unknown {
     for (const name of Object.keys(exports).sort()) {
       const value = exports[name];
-      if (typeof value === "function") this.#add(name === "default" ? value.name || name : name, value as JobFunction);
-      else if (name === "default" && typeof value === "object" && value !== null)
-        this.#register(value as Record<string, unknown>);
+      if (typeof value === "function") this.#add((name === "default" && nameIn(value)) || name, value as JobFunction);
     }
+    return exports.default;
   }
 
   #add(name: string, fn: JobFunction): void {
     if (this.#headers.has(fn)) return;
     if (this.#functions.length > FUNCTION_MASK)
       throw new RangeError(`modules export more than ${FUNCTION_MASK + 1} functions`);
-    const isAsync = Object.prototype.toString.call(fn) === "[object AsyncFunction]";
-    this.#headers.set(fn, this.#functions.length | (isAsync ? F_ASYNC : 0));
+    this.#headers.set(fn, this.#functions.length | (isAsync(fn) ? F_ASYNC : 0));
     this.#functions.push(fn);
     this.#names.push(name);
+  }
+}
+
+/** Whether a function is declared async, as far as it tells. */
+function isAsync(fn: JobFunction): boolean {
+  try {
+    return Object.prototype.toString.call(fn) === "[object AsyncFunction]";
+  } catch {
+    return false;
+  }
+}
+
+/** The name of a function that may be a proxy, or have a `name` of its own. @returns "" if it has none that is text */
+function nameIn(fn: { readonly name?: unknown }): string {
+  try {
+    return typeof fn.name === "string" ? fn.name : "";
+  } catch {
+    return "";
   }
 }

@@ -28,7 +28,7 @@ export class Group implements PromiseLike<void> {
   /**
    * Runs `fn(...args)` as a job of this group.
    *
-   * @throws UnknownJobFunctionError, ArenaFullError, ShutdownError, DataCloneError
+   * @throws UnknownJobFunctionError, DataCloneError (a DOMException), PayloadTooLargeError, ArenaFullError, ShutdownError
    */
   run<A extends unknown[]>(fn: (...args: A) => unknown, ...args: A): void;
   run(fn: unknown, a?: unknown, b?: unknown, c?: unknown, d?: unknown): void {
@@ -42,6 +42,11 @@ export class Group implements PromiseLike<void> {
     if (count > 0) this.#engine.writeArguments(slot, count, a, b, c, d, all);
     this.#engine.submit(slot);
     this.#count++;
+  }
+
+  /** @internal */
+  get _slot(): number {
+    return 0;
   }
 
   /** @internal Its target was set when the wait began. */

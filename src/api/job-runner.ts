@@ -15,7 +15,8 @@ import type { Context, Runner } from "../scheduler/context.js";
 import { finishSuspended } from "../scheduler/finish.js";
 import { isUnscheduled } from "../scheduler/graph.js";
 import { isPrivate, leaveUndelivered, releaseSlot, retire } from "../scheduler/slots.js";
-import { type Codec, FEW, NoRoom } from "../values/codec.js";
+import { type Codec, FEW } from "../values/codec.js";
+import { describe, isInstance } from "../values/describe.js";
 import {
   DETAILS_LOST,
   type Failure,
@@ -25,8 +26,9 @@ import {
   loadFailure,
   storeFailure,
 } from "../values/failures.js";
+import { NoRoom, TooLarge } from "../values/room.js";
 import type { Engine } from "./engine.js";
-import { ArenaFullError, DependencyFailedError, JobFailedError, ShutdownError } from "./errors.js";
+import { ArenaFullError, DependencyFailedError, JobFailedError, ShutdownError, tooLargeToCopy } from "./errors.js";
 import type { Functions } from "./functions.js";
 import type { Group } from "./group.js";
 import { Job } from "./job.js";
@@ -94,7 +96,7 @@ export class JobRunner implements Runner {
     try {
       const result = this.#call(fn, slot, header);
       if (typeof result === "object" && result !== null && isThenable(result)) {
-        this.#suspend(slot, header, Promise.resolve(result));
+        void this.#suspend(slot, header, result);
         return true;
       }
       if (header & F_GROUP) return false;
@@ -111,26 +113,21 @@ export class JobRunner implements Runner {
   }
 
   #fail(slot: number, error: unknown): void {
-    const thrown = error instanceof NoRoom ? new ArenaFullError("shared memory has no room for the result") : error;
-    this.#setFailure(slot, { kind: "threw", job: this.nameIn(slot), error: thrown });
+    this.#setFailure(slot, { kind: "threw", job: this.nameIn(slot), error: asCause(error) });
   }
 
   /** The job has given a promise, and is done when that settles. */
-  #suspend(slot: number, header: number, promise: Promise<unknown>): void {
+  async #suspend(slot: number, header: number, promise: PromiseLike<unknown>): Promise<void> {
     this.#functions.noteAsynchronous(header & FUNCTION_MASK);
     suspend(this.#context);
-    const settled = (write: () => void) => {
-      try {
-        write();
-      } catch (error) {
-        this.#fail(slot, error);
-      }
-      finishSuspended(this.#context, slot);
-    };
-    promise.then(
-      (result) => settled(() => header & F_GROUP || this.#codec.writeResult(slot, result)),
-      (error) => settled(() => this.#fail(slot, error)),
-    );
+    try {
+      // Whatever the promise's own `then` does, this goes on once.
+      const result = await promise;
+      if ((header & F_GROUP) === 0) this.#codec.writeResult(slot, result);
+    } catch (error) {
+      this.#fail(slot, error);
+    }
+    finishSuspended(this.#context, slot);
   }
 
   #call(fn: (...args: unknown[]) => unknown, slot: number, header: number): unknown {
@@ -153,8 +150,18 @@ export class JobRunner implements Runner {
       return;
     }
     const failure = this.#context.memory.i32[(slot << SLOT_LOG) + S_FAILURE];
-    if (failure === 0) this.#settleWith(slot, this.#codec.readResult(slot));
-    else this.#deliverFailure(slot, failure);
+    if (failure !== 0) {
+      this.#deliverFailure(slot, failure);
+      return;
+    }
+    let result: unknown;
+    try {
+      result = this.#codec.readResult(slot);
+    } catch (error) {
+      this.#deliverFailure(slot, this.store({ kind: "threw", job: this.nameIn(slot), error }));
+      return;
+    }
+    this.#settleWith(slot, result);
   }
 
   /** Takes over the result of a private job that has just run here. */
@@ -262,7 +269,7 @@ export class JobRunner implements Runner {
   }
 
   errorFromBytes(bytes: Uint8Array): Error {
-    return toError(failureFromBytes(this.#codec.cloner, bytes));
+    return toError(failureFromBytes(this.#codec.cloner, bytes, "(unknown)"));
   }
 
   /** The error for a stored failure, whose payload is freed. */
@@ -326,6 +333,7 @@ export class JobRunner implements Runner {
     this.#places.fill(NOWHERE);
     // Failures of groups that nobody has waited for.
     for (const group of this.openGroups) group._abandon(error, this.#report);
+    this.openGroups.clear();
     this.reportUnobserved();
   }
 
@@ -348,14 +356,20 @@ function mayBeLarge(outcome: unknown): boolean {
   );
 }
 
-function isThenable(value: object): boolean {
+function isThenable(value: object): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown>).then === "function";
+}
+
+/** What the user is told of what a job, or the writing of its result, has thrown. */
+function asCause(error: unknown): unknown {
+  if (isInstance(error, TooLarge)) return tooLargeToCopy("the result is", error.bytes);
+  return isInstance(error, NoRoom) ? new ArenaFullError("shared memory has no room for the result") : error;
 }
 
 function toError(failure: Failure): Error {
   switch (failure.kind) {
     case "threw": {
-      const message = failure.error instanceof Error ? failure.error.message : String(failure.error);
+      const message = failure.error instanceof Error ? failure.error.message : describe(failure.error);
       return new JobFailedError(failure.job, `job "${failure.job}" failed: ${message}`, { cause: failure.error });
     }
     case "dependency": {
@@ -367,6 +381,9 @@ function toError(failure: Failure): Error {
         `job "${failure.job}" was cancelled: the job system was shut down by force before it started`,
       );
     case "lost":
-      return new JobFailedError(failure.job, `job "${failure.job}" failed; shared memory had no room for the details`);
+      return new JobFailedError(
+        failure.job,
+        `job "${failure.job}" failed; the details were too large or too deep to be kept`,
+      );
   }
 }

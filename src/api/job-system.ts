@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import { layoutFor, STOPPED } from "../memory/layout.js";
+import { layoutFor } from "../memory/layout.js";
 import { MAIN } from "../scheduler/context.js";
 import { stopWorkers } from "../scheduler/worker-loop.js";
 import { FEW, NONE } from "../values/codec.js";
@@ -8,7 +8,7 @@ import { ShutdownError } from "./errors.js";
 import { Functions } from "./functions.js";
 import { Group } from "./group.js";
 import type { Job } from "./job.js";
-import { checkOptions, type JobSystemOptions } from "./options.js";
+import { checkForce, checkOptions, type JobSystemOptions } from "./options.js";
 import { WorkerPool } from "./worker-pool.js";
 
 /** What `shutdown` reports. */
@@ -68,7 +68,6 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
     this.#workers = workers;
     workers.onUnobserved = (failure) => this.#report(engine.runner.errorFromBytes(failure));
     workers.onCrash = (reason) => this.#crash(reason);
-    workers.hasStopped = () => engine.context.state === STOPPED;
     engine.listener.active = true;
     engine.listener.keepAlive = (on) => workers.keepAlive(on);
     engine.runner.onUnobserved = () => setImmediate(() => engine.runner.reportUnobserved());
@@ -86,7 +85,7 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
    * @param args its arguments. Numbers, booleans, null and undefined are inline in shared memory; typed
    * arrays and DataViews on shared memory, SharedArrayBuffers, shared WebAssembly.Memories and jobs go by
    * reference; anything else that can be structured-cloned is copied
-   * @throws UnknownJobFunctionError, DataCloneError (a DOMException), ArenaFullError, ShutdownError
+   * @throws UnknownJobFunctionError, DataCloneError (a DOMException), PayloadTooLargeError, ArenaFullError, ShutdownError
    * @example
    * const job = jobs.spawn(work.blurRow, image, width, 7);
    */
@@ -129,6 +128,7 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
     ...jobs: T
   ): T extends readonly [...unknown[], infer Last] ? Last : never {
     if (jobs.length === 0) throw new TypeError("chain needs at least one job");
+    if (jobs.length === 1) this.#engine.check(jobs[0], "the job");
     for (let k = 1; k < jobs.length; k++) this.#engine.link(jobs[k - 1], jobs[k]);
     return jobs[jobs.length - 1] as T extends readonly [...unknown[], infer Last] ? Last : never;
   }
@@ -148,9 +148,15 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
    *
    * @param options `force: true` cancels what has not started: it fails with ShutdownError
    * @returns a report of the jobs that were spawned and never scheduled; those who await them get ShutdownError
+   * @throws TypeError (it rejects, and shuts nothing down) for other options
    */
   shutdown(options: { force?: boolean } = {}): Promise<ShutdownReport> {
-    const force = options.force ?? false;
+    let force: boolean;
+    try {
+      force = checkForce(options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     if (this.#stopping === undefined) {
       this.#engine.closed = new ShutdownError("the job system has been shut down; create another one");
       stopWorkers(this.#engine.context, force);
@@ -196,8 +202,18 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
   }
 
   #report(error: Error): void {
-    if (this.listenerCount("error") > 0) this.emit("error", error);
-    // As for any rejection that nobody handles: the process decides.
-    else void Promise.reject(error);
+    if (this.listenerCount("error") === 0) {
+      // As for any rejection that nobody handles: the process decides.
+      void Promise.reject(error);
+      return;
+    }
+    try {
+      this.emit("error", error);
+    } catch (thrown) {
+      // The process hears of it, as of anything that is thrown outside, but what is under way here goes on.
+      queueMicrotask(() => {
+        throw thrown;
+      });
+    }
   }
 }

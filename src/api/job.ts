@@ -58,7 +58,7 @@ export class Job<R> implements PromiseLike<R> {
     next?: Job<unknown> | ((result: R) => unknown) | null,
     onError?: ((error: unknown) => unknown) | null,
   ): Job<unknown> | Promise<unknown> {
-    if (next instanceof Job) {
+    if (isJob(next)) {
       this._engine.link(this, next);
       return next;
     }
@@ -151,6 +151,15 @@ export class Job<R> implements PromiseLike<R> {
   /** @internal */
   _expectNotice(): void {
     this._engine.expectNotice(this);
+  }
+}
+
+/** Whether `value` is a handle; a proxy that does not tell is none. */
+export function isJob(value: unknown): value is Job<unknown> {
+  try {
+    return value instanceof Job;
+  } catch {
+    return false;
   }
 }
 

@@ -19,4 +19,5 @@ export interface WorkerStart {
 export type WorkerMessage =
   | { readonly type: "ready" }
   | { readonly type: "refused"; readonly error: unknown }
+  | { readonly type: "stopped" }
   | { readonly type: "unobserved"; readonly failure: Uint8Array };

@@ -3,6 +3,7 @@
 import { availableParallelism } from "node:os";
 import { isAbsolute } from "node:path";
 import { pathToFileURL } from "node:url";
+import { isInstance } from "../values/describe.js";
 
 /** Options of `JobSystem.create`. */
 export interface JobSystemOptions {
@@ -43,12 +44,12 @@ export function checkOptions(options: JobSystemOptions): CheckedOptions {
   checkWhole("maxJobs", maxJobs, FEWEST_JOBS, MOST_JOBS);
   const concurrency = options.concurrency ?? CONCURRENT;
   checkWhole("concurrency", concurrency, 1, MOST_CONCURRENT);
-  if (!Array.isArray(options.modules) || options.modules.length === 0) {
+  if (!isArray(options.modules) || options.modules.length === 0) {
     throw new TypeError(
       'modules must be an array of at least one module that exports job functions, such as [new URL("./work.js", import.meta.url)]',
     );
   }
-  return { modules: options.modules.map(moduleUrl), threads, maxJobs, concurrency };
+  return { modules: Array.from(options.modules, moduleUrl), threads, maxJobs, concurrency };
 }
 
 /** Checks a whole number given by the user. @throws TypeError, RangeError naming it */
@@ -62,13 +63,36 @@ export function checkWhole(name: string, value: unknown, least: number, most: nu
   }
 }
 
-function moduleUrl(module: URL | string, index: number): string {
-  if (module instanceof URL) return module.href;
+/** `Array.isArray`, but for a revoked proxy. */
+function isArray(value: unknown): value is readonly unknown[] {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false;
+  }
+}
+
+function moduleUrl(module: unknown, index: number): string {
+  if (isInstance(module, URL)) return module.href;
   if (typeof module !== "string")
-    throw new TypeError(`modules[${index}] must be a URL or an absolute path, not ${typeof module}`);
+    throw new TypeError(
+      `modules[${index}] must be a URL or an absolute path, not ${module === null ? "null" : typeof module}`,
+    );
   if (isAbsolute(module)) return pathToFileURL(module).href;
   if (/^[a-z][a-z0-9+.-]+:/i.test(module)) return module;
   throw new TypeError(
     `modules[${index}] is the relative path "${module}"; give new URL("${module}", import.meta.url) instead`,
   );
+}
+
+/** Options of `JobSystem.shutdown`, checked: whether to shut down by force. @throws TypeError */
+export function checkForce(options: { force?: boolean }): boolean {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(
+      `shutdown needs no options, or { force: true }, not ${options === null ? "null" : typeof options}`,
+    );
+  }
+  const force = options.force ?? false;
+  if (typeof force !== "boolean") throw new TypeError(`force must be true or false, not ${typeof force}`);
+  return force;
 }

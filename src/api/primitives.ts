@@ -1,5 +1,6 @@
 /** Primitives as jobs' arguments and results: their buffer crosses threads, and they are made anew on it. */
 import { KIND, KIND_CHANNEL } from "../memory/primitives.js";
+import { isInstance } from "../values/describe.js";
 import { Channel } from "./channel.js";
 import { Primitive } from "./primitive.js";
 import { WaitGroup } from "./wait-group.js";
@@ -9,7 +10,7 @@ const known = new WeakMap<SharedArrayBuffer, Primitive>();
 
 /** The buffer of a primitive that is about to go to another thread; undefined if `value` is none. */
 export function bufferOf(value: object): SharedArrayBuffer | undefined {
-  if (!(value instanceof Primitive)) return undefined;
+  if (!isInstance(value, Primitive)) return undefined;
   if (!known.has(value.buffer)) known.set(value.buffer, value);
   return value.buffer;
 }

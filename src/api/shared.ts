@@ -1,3 +1,5 @@
+import { describe, isInstance } from "../values/describe.js";
+
 /** A constructor of typed arrays. */
 export type TypedArrayConstructor<T> = {
   new (buffer: SharedArrayBuffer, byteOffset?: number, length?: number): T;
@@ -10,7 +12,8 @@ export type TypedArrayConstructor<T> = {
  * @param type a typed array constructor, such as `Float32Array`
  * @param length number of elements, 0 or more; or the elements themselves
  * @returns the array, filled with zeros or the given elements
- * @throws RangeError when `length` is not a whole number, or there is not enough memory
+ * @throws TypeError for another type, or a `length` of another kind; RangeError when it is not a whole number, or there
+ * is not enough memory
  * @example
  * const image = shared(Float32Array, width * height);
  */
@@ -18,11 +21,48 @@ export function shared<T extends ArrayBufferView & { set(from: ArrayLike<never>)
   type: TypedArrayConstructor<T>,
   length: number | ArrayLike<T extends { [index: number]: infer E } ? E : never>,
 ): T {
-  const count = typeof length === "number" ? length : length.length;
-  if (!Number.isSafeInteger(count) || count < 0) {
-    throw new RangeError(`length must be a whole number of elements, 0 or more, not ${String(length)}`);
+  if (!isTypedArrayConstructor(type)) {
+    throw new TypeError(`type must be a typed array constructor such as Float32Array, not ${describe(type)}`);
   }
-  const array = new type(new SharedArrayBuffer(count * type.BYTES_PER_ELEMENT));
-  if (typeof length !== "number") array.set(length as ArrayLike<never>);
+  if (typeof length !== "number" && (typeof length !== "object" || length === null)) {
+    throw new TypeError(
+      `length must be a number of elements, or an array of elements, not ${length === null ? "null" : typeof length}`,
+    );
+  }
+  const count: unknown = typeof length === "number" ? length : length.length;
+  if (typeof count !== "number" || !Number.isSafeInteger(count) || count < 0) {
+    throw new RangeError(`length must be a whole number of elements, 0 or more, not ${describe(count)}`);
+  }
+  const array = new type(memoryFor(count, type.BYTES_PER_ELEMENT));
+  if (typeof length !== "number") fill(array, length as ArrayLike<never>);
   return array;
+}
+
+const TypedArray = Object.getPrototypeOf(Uint8Array) as abstract new () => ArrayBufferView;
+
+function isTypedArrayConstructor(type: unknown): boolean {
+  try {
+    return typeof type === "function" && type.prototype instanceof TypedArray;
+  } catch {
+    return false;
+  }
+}
+
+function memoryFor(count: number, bytes: number): SharedArrayBuffer {
+  try {
+    return new SharedArrayBuffer(count * bytes);
+  } catch (cause) {
+    throw new RangeError(`length must be smaller: there is no memory for ${count} elements of ${bytes} bytes`, {
+      cause,
+    });
+  }
+}
+
+function fill(array: { set(from: ArrayLike<never>): void }, elements: ArrayLike<never>): void {
+  try {
+    array.set(elements);
+  } catch (cause) {
+    const why = isInstance(cause, Error) ? cause.message : describe(cause);
+    throw new TypeError(`length gives elements that do not go into the array: ${why}`, { cause });
+  }
 }

@@ -108,7 +108,6 @@ export class WaitGroup extends Primitive {
         get settled() {
           return countdown.over(round);
         },
-        _expectNotice() {},
         _sleep: (milliseconds) => countdown.sleep(round, milliseconds),
       });
     }

@@ -13,11 +13,9 @@ export class WorkerPool {
   onUnobserved: (failure: Uint8Array) => void = () => {};
   /** Called when a worker ends although it was not told to. */
   onCrash: (reason: Error) => void = () => {};
-  /** Whether the workers have found that they are to end. */
-  hasStopped: () => boolean = () => false;
-  #terminated = false;
   readonly #ports: (MessagePort | undefined)[][];
   readonly #workers: Worker[] = [];
+  #terminated = false;
   #alive = true;
   #ready = false;
 
@@ -68,9 +66,11 @@ export class WorkerPool {
 
   #whenReady(worker: Worker): Promise<void> {
     const { promise, resolve, reject } = deferred<void>();
+    let stopped = false;
     worker.on("message", (message: WorkerMessage) => {
       if (message.type === "ready") resolve();
       else if (message.type === "refused") reject(message.error);
+      else if (message.type === "stopped") stopped = true;
       else this.onUnobserved(message.failure);
     });
     let cause: unknown;
@@ -80,7 +80,7 @@ export class WorkerPool {
     });
     worker.on("exit", (code) => {
       reject(new Error(`a worker ended with code ${code} before it was ready`));
-      if (this.#ready && !this.#terminated && !this.hasStopped()) {
+      if (this.#ready && !stopped && !this.#terminated) {
         const why = cause instanceof Error ? `: ${cause.message}` : "";
         this.onCrash(new Error(`a worker thread ended unexpectedly with code ${code}${why}`, { cause }));
       }

@@ -15,7 +15,7 @@ import { LINE } from "../sync/words.js";
 /** Header words. */
 export const H_REGIONS_END = 0; // address after the last region that was added
 export const H_TICKET = LINE; // threads: 1 – the next place in the first-in first-out order
-export const H_STATE = 2 * LINE; // RUNNING, STOPPING, CANCELLING or STOPPED
+export const H_STATE = 2 * LINE; // RUNNING, STOPPING, CANCELLING, STOPPED or DEAD
 export const H_POOLS = 4 * LINE; // two words for each pool: where to carve next, cells carved
 
 /** Values of H_STATE. */
@@ -23,6 +23,7 @@ export const RUNNING = 0;
 export const STOPPING = 1;
 export const CANCELLING = 2;
 export const STOPPED = 3;
+export const DEAD = 4; // a worker has ended unexpectedly, and what it was doing is lost
 
 /** A region, in words. */
 export const REGION_WORDS = (512 * 1024) / 4;

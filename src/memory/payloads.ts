@@ -6,6 +6,9 @@ import { LARGEST_CLASS, P_BYTES, P_CLASS, P_DATA, POOL_PAYLOADS, SMALLEST_CLASS 
 import type { Memory } from "./memory.js";
 import { Pool } from "./pool.js";
 
+/** The most bytes that a block can hold. */
+export const LARGEST_PAYLOAD = 2 ** LARGEST_CLASS - P_DATA * 4;
+
 export class Payloads {
   readonly #memory: Memory;
   readonly #pools: (Pool | undefined)[] = [];
@@ -16,8 +19,8 @@ export class Payloads {
 
   /** Allocates a block for `bytes` bytes. @returns its address, or 0 when there is no room */
   allocate(bytes: number): number {
+    if (bytes > LARGEST_PAYLOAD) return 0;
     const needed = bytes + P_DATA * 4;
-    if (needed > 2 ** LARGEST_CLASS) return 0;
     const log = Math.max(SMALLEST_CLASS, 32 - Math.clz32(needed - 1));
     const block = this.#pool(log).take();
     if (block === 0) return 0;

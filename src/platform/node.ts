@@ -29,6 +29,11 @@ export function startThread(name: string, data: unknown, transfer: MessagePort[]
   });
 }
 
+/** Has `last` called when this thread is about to end, in whatever way it does so by itself. */
+export function onExit(last: () => void): void {
+  process.once("exit", last);
+}
+
 /** Takes a message that has already arrived, without going round the event loop. */
 export function receiveNow(port: MessagePort): unknown {
   return receiveMessageOnPort(port)?.message;

@@ -74,6 +74,9 @@ export class Context {
   overdraw = false;
   /** How deep jobs wait inside jobs. */
   depth = 0;
+  /** The job that runs here now, or 0; and those that wait on this thread's stack: see deadlock.ts. */
+  running = 0;
+  readonly waiting: number[] = [];
   /** In how many looks for a job submitted ones come first: see ready.ts. */
   untilFair = 1;
   /** threads: 1 – items appended on the main thread and not yet published. */
@@ -122,7 +125,7 @@ export class Context {
     this.searchers = Math.max(1, (layout.threads - 1) >> 1);
   }
 
-  /** RUNNING, STOPPING, CANCELLING or STOPPED. */
+  /** RUNNING, STOPPING, CANCELLING, STOPPED or DEAD. */
   get state(): number {
     // Set by the main thread's shutdown; whoever sees it late acts on it one job later.
     return Atomics.load(this.memory.i32, H_STATE);

@@ -57,6 +57,7 @@ export function execute(context: Context, slot: number): number {
     postpone(context, slot);
     return 0;
   } else if (!(header & F_OBSERVER)) {
+    context.running = slot;
     const over = runner.run(slot, header);
     if (context.submitted > 0) endStretch(context);
     if (over) return 0;

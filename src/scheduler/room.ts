@@ -33,11 +33,15 @@ export function makeRoom(context: Context): boolean {
   if (context.depth < MAX_DEPTH) {
     const job = findReady(context);
     if (job !== 0) {
+      const { running } = context;
       context.depth++;
+      if (running !== 0) context.waiting.push(running);
       try {
         executeAll(context, job);
       } finally {
         context.depth--;
+        if (running !== 0) context.waiting.pop();
+        context.running = running;
       }
       drainFinished(context);
       // An asynchronous job that cannot be started here makes no room; others may take it.

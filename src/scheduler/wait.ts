@@ -1,28 +1,49 @@
 /** Waiting synchronously: the waiting thread executes other jobs meanwhile. */
+import { DEAD, STOPPED } from "../memory/layout.js";
 import { LISTENING, WAITING } from "../sync/event-count.js";
 import { BLOCKED, isBlocked, LOOK_EVERY, nobodyCanGoOn, restorePostponed } from "./asynchronous.js";
 import { BUSY, type Context, IDLE, MAIN } from "./context.js";
-import { drainFinished, execute } from "./finish.js";
+import { waitsForItself } from "./deadlock.js";
+import { drainFinished, execute, executeAll } from "./finish.js";
 import { flushGroup } from "./group.js";
 import { appendReady, endStretch, findReady, nothingReady, publishReady, submitAll } from "./ready.js";
 import { relax } from "./relax.js";
 
 /** What can be waited for. */
-export interface Settleable {
+interface Target {
   /** Looks whether it has settled by now. */
   readonly settled: boolean;
+}
+
+/** What can be waited for, and tells this thread. */
+export interface Settleable extends Target {
+  /** The slot of its job, or 0 if it is no job. */
+  readonly _slot: number;
   /** From now on this thread is notified when it settles. */
   _expectNotice(): void;
 }
 
 /** What can be waited for, and knows nothing of this system's threads: it is slept on by itself. */
-export interface Outsider extends Settleable {
+export interface Outsider extends Target {
   /** Sleeps until it may have settled, at most for `milliseconds`. */
   _sleep(milliseconds: number): void;
 }
 
+/** Outcomes of a wait; another one is the slot of a job that waits here and that the target cannot settle before. */
+export const SETTLED = 0;
+/** A worker has died: nobody can tell whether the target will ever settle. */
+export const LOST = -1;
+/** Only asynchronous jobs could go on, and every thread waits synchronously. */
+export const VAIN = -2;
+
+/** A rest is over: look again. */
+const ON = SETTLED;
+
 /** How deep jobs may wait inside jobs that wait: every level takes some of the thread's stack. */
 export const MAX_DEPTH = 1500;
+
+/** How deep the main thread executes jobs inside jobs: some 300 KiB of a stack that has 1 MiB by default. */
+const MAIN_DEPTH = 256;
 
 /** Looks at the queues this often before going to sleep: some 20 microseconds. */
 const SPINS = 300;
@@ -31,21 +52,21 @@ const DOZE = 1;
 
 /**
  * How a thread rests while there is nothing for it to execute; `postponedSome`: but asynchronous jobs, for others.
- * Returns false when the wait can never end.
+ * Returns ON; or the outcome, when the wait can never end.
  */
-type Rest<T> = (context: Context, target: T, postponedSome: boolean) => boolean;
+type Rest<T> = (context: Context, target: T, postponedSome: boolean) => number;
 
 /**
  * Executes jobs until `target` has settled.
  *
- * @returns false if it never can, because only asynchronous jobs could go on and every thread waits synchronously
+ * @returns SETTLED, or why it cannot settle: LOST, VAIN, or the slot of a job that waits here and has to finish first
  * @throws RangeError when jobs wait inside jobs too deeply
  */
-export function waitFor(context: Context, target: Settleable): boolean {
+export function waitFor(context: Context, target: Settleable): number {
   return waitWith(context, target, sleepUnlessVain);
 }
 
-/** As `waitFor`, for what does not notify this thread through the event count. */
+/** As `waitFor`, for what does not notify this thread through the event count; this ends only when it has settled. */
 export function waitForOutsider(context: Context, target: Outsider): void {
   waitWith(context, target, dozeOff);
 }
@@ -57,27 +78,40 @@ export function holdNothingBack(context: Context): void {
   endStretch(context);
 }
 
-function waitWith<T extends Settleable>(context: Context, target: T, rest: Rest<T>): boolean {
+function waitWith<T extends Target>(context: Context, target: T, rest: Rest<T>): number {
   holdNothingBack(context);
   if (context.depth >= MAX_DEPTH) {
     throw new RangeError(
       `jobs wait inside jobs ${MAX_DEPTH} deep; link them with then/after instead of waiting, or wait less deeply`,
     );
   }
+  const { running } = context;
   context.depth++;
+  if (running !== 0) context.waiting.push(running);
   if (context.me === MAIN) context.setActivity(BUSY);
   try {
     return helpUntil(context, target, rest);
   } finally {
-    context.depth--;
     restorePostponed(context);
+    // Pairs with a worker's last look before it ends (worker-loop.ts): it finds what we have published, or we see that
+    // it has stopped.
+    if (context.me === MAIN && context.depth === 1 && context.state === STOPPED) executeRest(context);
+    context.depth--;
+    if (running !== 0) context.waiting.pop();
+    context.running = running;
     if (context.me === MAIN) context.setActivity(IDLE);
   }
 }
 
-function helpUntil<T extends Settleable>(context: Context, target: T, rest: Rest<T>): boolean {
+/** Executes what this thread has made ready after the workers have stopped; asynchronous jobs stay, as nobody is left for them. */
+function executeRest(context: Context): void {
+  for (let job = findReady(context); job !== 0; job = findReady(context)) executeAll(context, job);
+  restorePostponed(context);
+}
+
+function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>): number {
   for (;;) {
-    let job = findReady(context);
+    let job = mayTake(context) ? findReady(context) : 0;
     while (job !== 0) {
       job = execute(context, job);
       if (!target.settled) continue;
@@ -86,22 +120,35 @@ function helpUntil<T extends Settleable>(context: Context, target: T, rest: Rest
         appendReady(context, job);
         publishReady(context);
       }
-      return true;
+      return SETTLED;
     }
-    if (target.settled) return true;
+    if (target.settled) return SETTLED;
     flushGroup(context);
-    if (!rest(context, target, restorePostponed(context))) return false;
-    if (target.settled) return true;
+    const outcome = rest(context, target, restorePostponed(context));
+    if (outcome !== ON) return outcome;
+    if (target.settled) return SETTLED;
   }
 }
 
 /** Looks around for a short time. @returns whether there is something to do */
-function spin(context: Context, target: Settleable): boolean {
+function spin(context: Context, target: Target): boolean {
   for (let k = 0; k < SPINS; k++) {
     if (target.settled || (mayTake(context) && !nothingReady(context))) return true;
     relax();
   }
   return false;
+}
+
+/** Sleeps, also where asynchronous jobs are to be gone on with and this thread holds some up. */
+function sleepUnlessVain(context: Context, target: Settleable, postponedSome: boolean): number {
+  const blocked = isBlocked(context, postponedSome);
+  if (!blocked && spin(context, target)) return ON;
+  if (context.state === DEAD) return LOST;
+  const blocker = waitsForItself(context, target._slot);
+  if (blocker !== 0) return blocker;
+  if (blocked) return sleepBlocked(context, target, postponedSome);
+  sleep(context, target);
+  return ON;
 }
 
 function sleep(context: Context, target: Settleable): void {
@@ -111,7 +158,8 @@ function sleep(context: Context, target: Settleable): void {
   events.prepare(me, state);
   // The last look, after the announcement: no wake is lost.
   drainFinished(context);
-  if (target.settled || context.undelivered.length > 0 || (mayTake(context) && !nothingReady(context))) {
+  const found = target.settled || context.undelivered.length > 0 || (mayTake(context) && !nothingReady(context));
+  if (found || context.state === DEAD) {
     events.cancel(me, state);
   } else {
     context.setActivity(IDLE);
@@ -125,26 +173,20 @@ function sleep(context: Context, target: Settleable): void {
   if (!nothingReady(context)) events.notifyOne();
 }
 
-function sleepUnlessVain(context: Context, target: Settleable, postponedSome: boolean): boolean {
-  if (isBlocked(context, postponedSome)) return sleepBlocked(context, target, postponedSome);
-  if (!spin(context, target)) sleep(context, target);
-  return true;
-}
-
 /**
  * As `sleep`, where asynchronous jobs are to be gone on with and this thread holds some up.
  *
  * @param postponedSome there are ready ones; then it is no use to wake this thread for work
- * @returns false when nobody can go on
+ * @returns ON, or VAIN when nobody can go on
  */
-function sleepBlocked(context: Context, target: Settleable, postponedSome: boolean): boolean {
+function sleepBlocked(context: Context, target: Settleable, postponedSome: boolean): number {
   const { events, me } = context;
   const state = postponedSome || !mayTake(context) ? LISTENING : WAITING;
   target._expectNotice();
   for (let vain = 0; vain < 2; ) {
     events.prepare(me, state);
     drainFinished(context);
-    if (target.settled || (state === WAITING && !nothingReady(context))) {
+    if (target.settled || (state === WAITING && !nothingReady(context)) || context.state === DEAD) {
       events.cancel(me, state);
       break;
     }
@@ -156,24 +198,27 @@ function sleepBlocked(context: Context, target: Settleable, postponedSome: boole
     if (woken) break;
     // Twice: a thread may have been between two states.
     vain = hopeless ? vain + 1 : 0;
-    if (vain === 2) return false;
+    if (vain === 2) return VAIN;
   }
   drainFinished(context);
   if (!nothingReady(context)) events.notifyOne();
-  return true;
+  return ON;
 }
 
 /** Nobody can wake this thread for a job that becomes ready meanwhile, so it looks for one now and then. */
-function dozeOff(context: Context, target: Outsider, postponedSome: boolean): boolean {
-  if (!postponedSome && spin(context, target)) return true;
+function dozeOff(context: Context, target: Outsider, postponedSome: boolean): number {
+  if (!postponedSome && spin(context, target)) return ON;
   context.setActivity(IDLE);
   target._sleep(DOZE);
   context.setActivity(BUSY);
   drainFinished(context);
-  return true;
+  return ON;
 }
 
-/** threads: 1 – only the worker executes, so that the order is kept. */
+/**
+ * Whether this thread may execute jobs: not the main one with threads: 1, where only the worker does, so that the order is
+ * kept; nor where it has executed jobs inside jobs so deep that its stack, which is not ours to size, may end.
+ */
 function mayTake(context: Context): boolean {
-  return !(context.fifo && context.me === MAIN);
+  return context.me !== MAIN || !(context.fifo || context.depth > MAIN_DEPTH);
 }

@@ -1,6 +1,6 @@
 /** What a worker does all its life: execute, look around, go round its event loop, sleep. */
-import { CANCELLING, H_STATE, RUNNING, STOPPED, STOPPING } from "../memory/layout.js";
-import { anySuspended, overdraw } from "./asynchronous.js";
+import { CANCELLING, DEAD, H_STATE, RUNNING, STOPPED, STOPPING } from "../memory/layout.js";
+import { anySuspended, BLOCKED, overdraw } from "./asynchronous.js";
 import { BUSY, type Context, IDLE } from "./context.js";
 import { drainFinished, execute } from "./finish.js";
 import { flushGroup } from "./group.js";
@@ -55,6 +55,7 @@ function runSlice(context: Context, job: number): boolean {
   for (;;) {
     if (job === 0) job = findReady(context);
     if (job === 0) {
+      context.running = 0;
       flushGroup(context);
       drainFinished(context);
       return true;
@@ -63,6 +64,7 @@ function runSlice(context: Context, job: number): boolean {
     if (--countdown > 0) continue;
     const now = performance.now();
     if (now >= end) {
+      context.running = 0;
       if (job !== 0) {
         appendReady(context, job);
         publishReady(context);
@@ -110,6 +112,10 @@ async function sleep(context: Context, surroundings: Surroundings): Promise<bool
   if (mayStop(context)) {
     events.cancel(me);
     events.notifyAll();
+    // The last look: the main thread may just have made a job ready while it waits (wait.ts).
+    if (!nothingReady(context)) return false;
+    // For good: who looks whether anybody can go on does not count on this thread.
+    context.setActivity(BLOCKED);
     return true;
   }
   context.setActivity(IDLE);
@@ -124,23 +130,34 @@ async function sleep(context: Context, surroundings: Surroundings): Promise<bool
 /** Whether the system is to stop and no worker has anything to do. */
 function mayStop(context: Context): boolean {
   const { state, events, threads, memory } = context;
-  if (state === RUNNING) return false;
+  if (state === RUNNING || state === DEAD) return false;
   if (state === STOPPED) return true;
   // Before the look at the queues: a job that has finished since has published what follows it. By force, none is waited for.
   if (state === STOPPING && anySuspended(context)) return false;
   // Every worker has announced its sleep, and there is nothing to find: as only running workers make
   // jobs ready now, none will come. The order matters: first that all sleep, then that nothing is there.
   if (events.sleepers < threads - 1 || !nothingReady(context)) return false;
-  // Seen by the others, who are woken by the caller.
-  Atomics.store(memory.i32, H_STATE, STOPPED);
-  return true;
+  // Seen by the others, who are woken by the caller. Settles with a worker that dies, and a shutdown by force.
+  return Atomics.compareExchange(memory.i32, H_STATE, state, STOPPED) === state || mayStop(context);
+}
+
+/** Tells the others that this worker ends although it was not told to, so that nobody waits for what it was doing. */
+export function announceDeath(context: Context): void {
+  // Pairs with the last look of who is about to sleep in `wait`.
+  Atomics.store(context.memory.i32, H_STATE, DEAD);
+  context.setActivity(BLOCKED);
+  for (let thread = 0; thread < context.threads; thread++) context.events.notify(thread, true);
 }
 
 /** Asks all workers to stop when nothing is left to do; `force`: without running what has not started. */
 export function stopWorkers(context: Context, force: boolean): void {
   submitAll(context);
   endStretch(context);
-  // Seen by each worker when it looks for the next job, and by those that sleep because they are woken.
-  Atomics.store(context.memory.i32, H_STATE, force ? CANCELLING : STOPPING);
+  const { state, memory } = context;
+  // Seen by each worker when it looks for the next job, and by those that sleep because they are woken. Settles with
+  // workers that have agreed to stop, or one that has died: that stays, else those that have ended would be waited for.
+  if (state !== STOPPED && state !== DEAD) {
+    Atomics.compareExchange(memory.i32, H_STATE, state, force ? CANCELLING : STOPPING);
+  }
   context.events.notifyAll();
 }

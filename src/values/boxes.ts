@@ -52,10 +52,48 @@ const VIEWS = [
   DataView,
 ] as unknown as readonly ViewConstructor[];
 
-/** The number of a view's type; `Buffer` and other subclasses count as what they extend. */
+/** The number of a view's type; `Buffer` and other subclasses count as what they extend. @throws TypeError if there is none */
 export function viewType(view: ArrayBufferView): number {
   const exact = VIEWS.indexOf(view.constructor as ViewConstructor);
-  return exact >= 0 ? exact : VIEWS.findIndex((type) => view instanceof type);
+  if (exact >= 0) return exact;
+  const name = typeName(view);
+  const type = VIEWS.findIndex((each) => (each as unknown as { name: string }).name === name);
+  if (type < 0) throw new TypeError(`a ${name} cannot cross threads; pass another view of its buffer`);
+  return type;
+}
+
+const TYPED_ARRAY = Object.getPrototypeOf(Uint8Array.prototype) as object;
+
+/** What the runtime's own getter says of a view, whatever its prototype is. */
+function intrinsic(prototype: object, key: string | symbol, view: ArrayBufferView): unknown {
+  return Object.getOwnPropertyDescriptor(prototype, key)?.get?.call(view);
+}
+
+function typeName(view: ArrayBufferView): string {
+  return (intrinsic(TYPED_ARRAY, Symbol.toStringTag, view) as string | undefined) ?? "DataView";
+}
+
+/**
+ * A view with the prototype that the runtime gave it, on the same memory.
+ *
+ * @throws TypeError when it is a view of nothing any more
+ */
+export function plainView(view: ArrayBufferView): ArrayBufferView {
+  const name = typeName(view);
+  const isTyped = name !== "DataView";
+  const prototype = isTyped ? TYPED_ARRAY : DataView.prototype;
+  let offset: number;
+  try {
+    // Of a typed array that is out of bounds the offset is 0, but this method throws.
+    if (isTyped) Uint8Array.prototype.keys.call(view as Uint8Array);
+    offset = intrinsic(prototype, "byteOffset", view) as number;
+  } catch {
+    throw new TypeError(`the ${name}'s buffer is detached, or the view is out of bounds of it`);
+  }
+  if (VIEWS.includes(view.constructor as ViewConstructor)) return view;
+  const buffer = intrinsic(prototype, "buffer", view) as ArrayBufferLike;
+  const length = intrinsic(prototype, isTyped ? "length" : "byteLength", view) as number;
+  return makeView(viewType(view), buffer, offset, length);
 }
 
 /** The number of the type of views that a constructor makes; -1 if it makes none. */

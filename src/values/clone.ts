@@ -4,7 +4,10 @@
  * inside a value go by reference.
  */
 import v8 from "node:v8";
-import { makeView, viewLength, viewType } from "./boxes.js";
+import { LARGEST_PAYLOAD } from "../memory/payloads.js";
+import { makeView, plainView, viewLength, viewType } from "./boxes.js";
+import { describe, isInstance } from "./describe.js";
+import { NoRoom, TooLarge } from "./room.js";
 import type { ObjectNumbers, SharedObject } from "./shared-objects.js";
 
 const SHARED_VIEW = 1;
@@ -12,9 +15,10 @@ const COPIED_VIEW = 0;
 
 /** Makes bytes of values and values of bytes. */
 export class Cloner {
-  readonly #objects: ObjectNumbers;
+  readonly #objects: ObjectNumbers | undefined;
 
-  constructor(objects: ObjectNumbers) {
+  /** @param objects how views on shared memory go by reference; without it they are copied */
+  constructor(objects?: ObjectNumbers) {
     this.#objects = objects;
   }
 
@@ -22,11 +26,12 @@ export class Cloner {
   serialize(value: unknown): Uint8Array {
     const serializer = new SharingSerializer(this.#objects);
     try {
+      if (value instanceof ArrayBuffer && value.byteLength > LARGEST_PAYLOAD) throw new TooLarge(value.byteLength);
       serializer.writeHeader();
       serializer.writeValue(value);
       return serializer.releaseBuffer();
     } catch (error) {
-      for (const number of serializer.departed) this.#objects.end(number);
+      for (const number of serializer.departed) this.#objects?.end(number);
       throw error;
     }
   }
@@ -41,9 +46,9 @@ export class Cloner {
 
 class SharingSerializer extends v8.Serializer {
   readonly departed: number[] = [];
-  readonly #objects: ObjectNumbers;
+  readonly #objects: ObjectNumbers | undefined;
 
-  constructor(objects: ObjectNumbers) {
+  constructor(objects: ObjectNumbers | undefined) {
     super();
     this.#objects = objects;
     (
@@ -52,20 +57,22 @@ class SharingSerializer extends v8.Serializer {
   }
 
   /** Called by the serialiser for every view. */
-  _writeHostObject(value: object): void {
-    if (!ArrayBuffer.isView(value))
-      throw this._getDataCloneError(`${Object.prototype.toString.call(value)} could not be cloned.`);
-    const shared = value.buffer instanceof SharedArrayBuffer;
-    this.writeUint32(shared ? SHARED_VIEW : COPIED_VIEW);
+  _writeHostObject(object: object): void {
+    if (!ArrayBuffer.isView(object))
+      throw this._getDataCloneError(`${Object.prototype.toString.call(object)} could not be cloned.`);
+    const value = plainView(object);
+    const objects = value.buffer instanceof SharedArrayBuffer ? this.#objects : undefined;
+    this.writeUint32(objects === undefined ? COPIED_VIEW : SHARED_VIEW);
     this.writeUint32(viewType(value));
-    if (shared) {
-      const number = this.#objects.depart(value.buffer as SharedObject);
-      if (number === 0) throw new RangeError("shared memory is full");
+    if (objects !== undefined) {
+      const number = objects.depart(value.buffer as SharedObject);
+      if (number === 0) throw new NoRoom();
       this.departed.push(number);
       this.writeUint32(number);
       this.writeDouble(value.byteOffset);
       this.writeDouble(viewLength(value));
     } else {
+      if (value.byteLength > LARGEST_PAYLOAD) throw new TooLarge(value.byteLength);
       this.writeUint32(value.byteLength);
       this.writeRawBytes(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
     }
@@ -78,11 +85,10 @@ class SharingSerializer extends v8.Serializer {
 }
 
 class SharingDeserializer extends v8.Deserializer {
-  readonly #objects: ObjectNumbers;
-
+  readonly #objects: ObjectNumbers | undefined;
   readonly #again: boolean;
 
-  constructor(bytes: Uint8Array, objects: ObjectNumbers, again: boolean) {
+  constructor(bytes: Uint8Array, objects: ObjectNumbers | undefined, again: boolean) {
     super(bytes);
     this.#objects = objects;
     this.#again = again;
@@ -93,7 +99,7 @@ class SharingDeserializer extends v8.Deserializer {
     const type = this.readUint32();
     if (shared) {
       const number = this.readUint32();
-      const object = this.#again ? this.#objects.find(number) : this.#objects.arrive(number);
+      const object = this.#again ? this.#objects?.find(number) : this.#objects?.arrive(number);
       const buffer = object as SharedArrayBuffer;
       const offset = this.readDouble();
       return makeView(type, buffer, offset, this.readDouble());
@@ -105,21 +111,45 @@ class SharingDeserializer extends v8.Deserializer {
   }
 }
 
+/** Whether the runtime has run out of stack while it copied or read a value. */
+export function isTooDeep(error: unknown): boolean {
+  return isInstance(error, RangeError) && /call stack/.test(describe(error.message));
+}
+
 /**
- * Finds the part of `value` that cannot be cloned.
+ * Says why `value` cannot be cloned.
  *
- * @returns the way to it, such as ".options.onDone", and why; undefined if no part is to blame
+ * @param error what was thrown when it was tried
+ * @param handleName what to call a value that goes by reference; undefined for others
  */
-export function findUncloneable(
+export function blameFor(
+  error: unknown,
   value: unknown,
   cloner: Cloner,
   handleName: (part: unknown) => string | undefined,
-): Blame | undefined {
-  return search(value, { cloner, handleName, seen: new Set() }, "");
+): Blame {
+  if (isTooDeep(error)) {
+    return {
+      path: "",
+      reason: "it is nested too deeply; make it flatter, such as an array of records that name each other by index",
+    };
+  }
+  let found: Blame | undefined;
+  try {
+    found = search(value, { cloner, handleName, seen: new Set() }, "");
+  } catch {
+    // The value does not let itself be searched: a proxy, for example.
+  }
+  return found ?? { path: "", reason: reasonIn(error) };
+}
+
+function reasonIn(error: unknown): string {
+  return isInstance(error, Error) ? error.message : describe(error);
 }
 
 /** Where a value cannot be cloned, and why. */
 interface Blame {
+  /** The way to the part that is to blame, such as ".options.onDone"; empty if it is the whole. */
   readonly path: string;
   readonly reason: string;
 }
@@ -147,7 +177,7 @@ function search(value: unknown, about: Search, path: string): Blame | undefined 
     try {
       part = read();
     } catch (error) {
-      return { path: path + step, reason: `reading it throws ${String(error)}` };
+      return { path: path + step, reason: `reading it throws ${describe(error)}` };
     }
     const found = search(part, about, path + step);
     if (found !== undefined) return found;
@@ -160,21 +190,22 @@ function reasonAgainst(value: unknown, cloner: Cloner): string | undefined {
     cloner.serialize(value);
     return undefined;
   } catch (error) {
-    if (value instanceof SharedArrayBuffer) {
+    if (isInstance(value, SharedArrayBuffer)) {
       return "a bare SharedArrayBuffer inside another value; pass a typed array on it, or the buffer as an argument of its own";
     }
-    return error instanceof Error ? error.message : String(error);
+    return reasonIn(error);
   }
 }
 
 function* partsOf(value: object): Generator<[string, () => unknown]> {
   if (value instanceof Map) {
-    for (const [key, part] of value) {
+    // Not the iterator that a subclass may have.
+    for (const [key, part] of Map.prototype.entries.call(value)) {
       yield [".keys()", () => key];
-      yield [`.get(${String(key)})`, () => part];
+      yield [`.get(${describe(key)})`, () => part];
     }
   } else if (value instanceof Set) {
-    for (const part of value) yield [".values()", () => part];
+    for (const part of Set.prototype.values.call(value)) yield [".values()", () => part];
   } else {
     for (const key of Object.keys(value)) {
       const step = Array.isArray(value)

@@ -13,12 +13,11 @@ import {
 } from "../memory/layout.js";
 import type { Context } from "../scheduler/context.js";
 import * as box from "./boxes.js";
-import { Cloner, findUncloneable } from "./clone.js";
+import { blameFor, Cloner, isTooDeep } from "./clone.js";
+import { isInstance } from "./describe.js";
+import { NoRoom, noRoomFor } from "./room.js";
 import { type Link, type SharedObject, SharedObjects } from "./shared-objects.js";
 import { loadString, storeString } from "./strings.js";
-
-/** Thrown when shared memory has no room for a value. */
-export class NoRoom extends Error {}
 
 /** How what goes by reference crosses threads: handles of jobs, channels and the like; given by the layer above. */
 export interface Handles {
@@ -57,8 +56,10 @@ const COLD_CELL = S_COLD / 2;
 const CELLS_LOG = SLOT_LOG - 1;
 
 export class Codec {
-  readonly cloner: Cloner;
+  /** For failures: it copies shared memory too. */
+  readonly cloner = new Cloner();
   readonly objects: SharedObjects;
+  readonly #cloner: Cloner;
   readonly #context: Context;
   readonly #handles: Handles;
 
@@ -66,7 +67,7 @@ export class Codec {
     this.#context = context;
     this.#handles = handles;
     this.objects = new SharedObjects(context, links);
-    this.cloner = new Cloner(this.objects);
+    this.#cloner = new Cloner(this.objects);
   }
 
   /**
@@ -121,8 +122,9 @@ export class Codec {
   /** Writes arguments into a payload block. */
   #spill(slot: number, args: readonly unknown[]): number {
     const { memory, payloads } = this.#context;
-    const block = payloads.allocate(8 * (1 + args.length * box.WIDEST));
-    if (block === 0) throw new NoRoom();
+    const bytes = 8 * (1 + args.length * box.WIDEST);
+    const block = payloads.allocate(bytes);
+    if (block === 0) throw noRoomFor(bytes);
     const spill = (block + P_DATA) / 2;
     memory.f64[spill] = args.length;
     try {
@@ -244,7 +246,7 @@ export class Codec {
     const content = memory.i32[2 * source];
     // Other threads may copy the same result at the same time, so nothing of it is changed.
     if (kind === box.CLONE) {
-      this.#writeClone(target, this.cloner.deserialize(payloads.bytes(content), true));
+      this.#writeClone(target, this.#cloner.deserialize(payloads.bytes(content), true));
     } else if (kind === box.STRING8 || kind === box.STRING16 || kind === box.FAILED_JOB) {
       const copy = payloads.copy(content);
       if (copy === 0) throw new NoRoom();
@@ -267,20 +269,30 @@ export class Codec {
       const kind = upper & 0xff;
       const content = memory.i32[2 * cell];
       if (kind === box.STRING8 || kind === box.STRING16 || kind === box.FAILED_JOB) payloads.free(content);
-      else if (kind === box.CLONE) this.read(cell);
+      else if (kind === box.CLONE) this.#dropClone(content);
       else if (box.isByNumber(kind)) this.objects.end(content);
       cell += box.widthOf(kind);
     }
   }
 
+  /** Reads a clone for nothing: what it holds may count its travels. */
+  #dropClone(block: number): void {
+    try {
+      this.#takeClone(block);
+    } catch {
+      // Nobody will miss it.
+    }
+  }
+
   #explained(error: unknown, value: unknown, place: (path: string) => string): unknown {
     if (error instanceof NoRoom) return error;
-    const found = findUncloneable(value, this.cloner, (part) => this.#handles.nameOf(part));
-    const reason = found?.reason ?? (error instanceof Error ? error.message : String(error));
-    return new DOMException(
-      `${place(found?.path ?? "")} cannot be copied to another thread: ${reason}`,
-      "DataCloneError",
-    );
+    const nameOf = (part: unknown) => this.#handles.nameOf(part);
+    // A handle that cannot be sent says why itself.
+    const blameless = nameOf(value) !== undefined && isInstance(error, Error);
+    const { path, reason } = blameless
+      ? { path: "", reason: error.message }
+      : blameFor(error, value, this.#cloner, nameOf);
+    return new DOMException(`${place(path)} cannot be copied to another thread: ${reason}`, "DataCloneError");
   }
 
   #write(cell: number, value: unknown): number {
@@ -295,7 +307,7 @@ export class Codec {
         return this.#point(cell, value ? box.TRUE : box.FALSE, 0);
       case "string": {
         const block = storeString(payloads, value);
-        if (block === 0) throw new NoRoom();
+        if (block === 0) throw noRoomFor(value.length);
         return this.#point(cell, block > 0 ? box.STRING8 : box.STRING16, Math.abs(block));
       }
       case "object":
@@ -308,8 +320,10 @@ export class Codec {
   #writeObject(cell: number, value: object): number {
     if (ArrayBuffer.isView(value) && value.buffer instanceof SharedArrayBuffer) {
       const { memory } = this.#context;
+      // First, as it may throw.
+      const type = box.viewType(value);
       this.#pointToObject(cell, box.VIEW, value.buffer);
-      memory.f64[cell + 1] = value.byteOffset * 16 + box.viewType(value);
+      memory.f64[cell + 1] = value.byteOffset * 16 + type;
       memory.f64[cell + 2] = box.viewLength(value);
       return 3;
     }
@@ -324,12 +338,12 @@ export class Codec {
   }
 
   #writeClone(cell: number, value: unknown): number {
-    return this.#point(cell, box.CLONE, this.#stored(this.cloner.serialize(value)));
+    return this.#point(cell, box.CLONE, this.#stored(this.#cloner.serialize(value)));
   }
 
   #stored(bytes: Uint8Array): number {
     const block = this.#context.payloads.store(bytes);
-    if (block === 0) throw new NoRoom();
+    if (block === 0) throw noRoomFor(bytes.length);
     return block;
   }
 
@@ -363,11 +377,8 @@ export class Codec {
         payloads.free(content);
         return text;
       }
-      case box.CLONE: {
-        const value = this.cloner.deserialize(payloads.bytes(content));
-        payloads.free(content);
-        return value;
-      }
+      case box.CLONE:
+        return this.#takeClone(content);
       case box.VIEW: {
         const packed = memory.f64[cell + 1];
         const type = packed % 16;
@@ -380,6 +391,21 @@ export class Codec {
         return this.#handles.primitiveOn(this.objects.arrive(content) as SharedArrayBuffer);
       default:
         return this.#handles.read(kind, cell);
+    }
+  }
+
+  /** Reads a clone and frees its payload. @throws RangeError when it is nested too deeply for this thread's stack */
+  #takeClone(block: number): unknown {
+    const { payloads } = this.#context;
+    try {
+      return this.#cloner.deserialize(payloads.bytes(block));
+    } catch (cause) {
+      if (!isTooDeep(cause)) throw cause;
+      throw new RangeError("a value is nested too deeply for the stack of the thread that reads it; make it flatter", {
+        cause,
+      });
+    } finally {
+      payloads.free(block);
     }
   }
 

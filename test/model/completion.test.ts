@@ -205,8 +205,8 @@ catches("an owner takes the stack by a load and a store", listening, /a wake was
 
 catches("an owner does not look again after its announcement", waiting, /a wake was lost/, {
   file: "scheduler/wait",
-  from: "drainFinished(context);\n    if (target.settled || context.undelivered.length > 0 ||",
-  to: "if (context.undelivered.length > 0 ||",
+  from: "drainFinished(context);\n    const found = target.settled || context.undelivered.length > 0 ||",
+  to: "const found = context.undelivered.length > 0 ||",
 });
 
 catches("an owner looks plainly, and takes the outcome over", waiting, /a data race/, {

@@ -21,6 +21,7 @@ const waitFor =
       get settled() {
         return library.group.groupIsDone(context, group, count);
       },
+      _slot: 0,
       _expectNotice: () => {},
     });
   };
@@ -152,14 +153,14 @@ catches(
 
 catches("an owner sleeps without adding up what it has counted itself", helped, /a wake was lost/, {
   file: "scheduler/wait",
-  from: "        flushGroup(context);\n        if (!rest(",
-  to: "        if (!rest(",
+  from: "        flushGroup(context);\n        const outcome = rest(",
+  to: "        const outcome = rest(",
 });
 
 catches("an owner does not look again after its announcement", one, /a wake was lost/, {
   file: "scheduler/wait",
-  from: "if (target.settled || context.undelivered.length > 0 ||",
-  to: "if (context.undelivered.length > 0 ||",
+  from: "const found = target.settled || context.undelivered.length > 0 ||",
+  to: "const found = context.undelivered.length > 0 ||",
 });
 
 catches("an owner looks at the count by a plain read", listening, /a data race/, {

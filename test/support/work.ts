@@ -123,6 +123,24 @@ export async function rejectLater(message: string): Promise<never> {
 export function aThenable(value: number): PromiseLike<number> {
   return { then: (resolve: (value: number) => unknown) => resolve(value) } as PromiseLike<number>;
 }
+/** A promise whose own `then` throws. */
+export function aPromiseWithThen(value: number): Promise<number> {
+  return Object.assign(Promise.resolve(value), {
+    then(): never {
+      throw new Error("from then");
+    },
+  });
+}
+/** A thenable that calls back more than once, and throws. */
+export function aThenableTwice(value: number): object {
+  return {
+    then(resolve: (value: number) => unknown, reject: (error: unknown) => unknown): never {
+      resolve(value);
+      reject(new Error("rejected later"));
+      throw new Error("thrown later");
+    },
+  };
+}
 export function aBadThenable(): object {
   return {
     get then(): never {

@@ -1,0 +1,289 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import fc from "fast-check";
+import { DependencyFailedError, type Group, type Job, JobSystem, ShutdownError, WouldBlockError } from "heddle";
+import { check, GUARD, ODD_WORK, stillWorks, withOddSystem } from "./support/fuzz.js";
+import * as work from "./support/odd-work.js";
+
+function create(threads: number): Promise<JobSystem> {
+  return JobSystem.create({ threads, modules: [ODD_WORK] });
+}
+
+async function waitLater(group: Group): Promise<void> {
+  group.wait();
+}
+
+/** Everything that can be asked of a system that has stopped: each settles, or throws ShutdownError. */
+async function checkStopped(jobs: JobSystem, kept: Job<unknown>, group: Group): Promise<void> {
+  for (const call of [
+    () => jobs.run(work.nothing),
+    () => jobs.spawn(work.nothing),
+    () => jobs.group(),
+    () => group.run(work.nothing),
+    () => kept.after(kept),
+    () => kept.then(kept),
+    () => jobs.chain(kept, kept),
+    () => kept.wait(),
+  ]) {
+    assert.throws(call, ShutdownError);
+  }
+  assert.equal(kept.settled, true);
+  assert.equal(kept.schedule(), kept);
+  await assert.rejects(async () => await kept, ShutdownError);
+  assert.ok(jobs.threads > 0);
+  assert.deepEqual(await jobs.shutdown(), await jobs.shutdown({ force: true }));
+}
+
+test("a system that was shut down answers everything, in any way it came to an end", GUARD, async () => {
+  await check(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 3 }),
+      fc.array(fc.constantFrom("graceful", "forced", "run", "wait", "turn"), { minLength: 1, maxLength: 6 }),
+      async (threads, steps) => {
+        const jobs = await create(threads);
+        const kept = jobs.spawn(work.nothing);
+        const group = jobs.group();
+        const open: PromiseLike<unknown>[] = [];
+        for (let k = 0; k < 20; k++) {
+          group.run(work.sleep, 0.1);
+          open.push(jobs.spawn(work.add, k, 1).after(jobs.spawn(work.sleep, 0.1)).schedule());
+        }
+        open.push(group.then());
+        const outcomes = Promise.allSettled(open);
+        for (const step of [...steps, "graceful"]) {
+          if (step === "turn") await new Promise((resolve) => setImmediate(resolve));
+          else if (step === "run" || step === "wait") {
+            try {
+              const job = jobs.run(work.add, 1, 2);
+              if (step === "wait") job.wait();
+              else open.push(job.then(undefined, () => {}));
+            } catch (error) {
+              assert.ok(error instanceof ShutdownError);
+            }
+          } else void jobs.shutdown({ force: step === "forced" });
+        }
+        await jobs.shutdown();
+        for (const outcome of await outcomes) {
+          if (outcome.status === "fulfilled") continue;
+          const { reason } = outcome;
+          const first = reason instanceof DependencyFailedError ? reason.cause : reason;
+          assert.ok(first instanceof ShutdownError, String(reason));
+        }
+        await checkStopped(jobs, kept, group);
+        await Promise.all(open.map((each) => each.then(undefined, () => {})));
+      },
+    ),
+    10,
+  );
+});
+
+test("shutdown from within: continuations, error listeners, and while it is under way", GUARD, async () => {
+  const jobs = await create(2);
+  const reports: Promise<unknown>[] = [];
+  jobs.on("error", () => {
+    reports.push(jobs.shutdown({ force: true }), jobs.shutdown());
+    assert.throws(() => jobs.run(work.nothing), ShutdownError);
+  });
+  const kept = jobs.spawn(work.nothing);
+  const group = jobs.group();
+  const first = jobs.run(work.add, 1, 2).then(() => {
+    reports.push(jobs.shutdown());
+    return jobs.shutdown();
+  });
+  jobs.run(work.fail, "for the listener");
+  await first;
+  const [report, ...others] = await Promise.all(reports);
+  for (const other of others) assert.equal(other, report);
+  await checkStopped(jobs, kept, group);
+});
+
+test(
+  "error listeners that throw: no failure is lost, nobody waits in vain, and the process hears of it",
+  GUARD,
+  async () => {
+    for (const when of ["running", "shutting down"]) {
+      const jobs = await create(2);
+      const heard: string[] = [];
+      const uncaught: unknown[] = [];
+      const hear = (error: unknown) => uncaught.push(error);
+      const others = process.listeners("uncaughtException");
+      process.removeAllListeners("uncaughtException");
+      process.on("uncaughtException", hear);
+      try {
+        jobs.on("error", (error) => {
+          heard.push(error.message);
+          throw new EvalError(`from the listener: ${error.message}`);
+        });
+        const kept = jobs.spawn(work.nothing);
+        if (when === "running") {
+          for (let k = 0; k < 5; k++) jobs.run(work.fail, `number ${k}`);
+          while (uncaught.length < 5) await jobs.run(work.sleep, 1);
+          await stillWorks(jobs);
+        } else {
+          for (let k = 0; k < 5; k++) {
+            const group = jobs.group();
+            group.run(work.fail, `number ${k}`);
+          }
+        }
+        const waiting = kept.then(undefined, (error: unknown) => error);
+        await jobs.shutdown();
+        await waiting;
+        while (uncaught.length < 5) await new Promise((resolve) => setImmediate(resolve));
+        assert.deepEqual(
+          heard.sort(),
+          [0, 1, 2, 3, 4].map((k) => `job "fail" failed: number ${k}`),
+        );
+        for (const error of uncaught) assert.ok(error instanceof EvalError, String(error));
+      } finally {
+        process.off("uncaughtException", hear);
+        for (const each of others) process.on("uncaughtException", each);
+      }
+    }
+  },
+);
+
+test("what a worker's death leaves unfinished settles, also when it is asked for later", GUARD, async () => {
+  for (const threads of [1, 2]) {
+    const jobs = await create(threads);
+    const reported: Error[] = [];
+    jobs.on("error", (error) => reported.push(error));
+    const kept = jobs.spawn(work.nothing);
+    const groups = Array.from({ length: 3 }, () => jobs.group());
+    jobs.run(work.exit);
+    for (const group of groups) for (let k = 0; k < 10; k++) group.run(work.sleep, 1);
+    const lost = jobs.run(work.exit);
+    await lost.then(undefined, (error: unknown) => assert.ok(error instanceof ShutdownError));
+    for (const [k, group] of groups.entries()) {
+      // Of two workers, the other one may have run them all.
+      const outcome = await (k === 0 ? waitLater(group) : group.then()).then(undefined, (error: unknown) => error);
+      if (threads === 1 || outcome !== undefined) assert.ok(outcome instanceof ShutdownError);
+      assert.throws(() => group.run(work.nothing), ShutdownError);
+      assert.equal(group.settled, true);
+    }
+    await checkStopped(jobs, kept, groups[0]);
+    assert.equal(reported.length, 1);
+  }
+});
+
+test(
+  "what the main thread runs while it waits is followed, although the workers have stopped meanwhile",
+  GUARD,
+  async () => {
+    for (let round = 0; round < 5; round++) {
+      const jobs = await create(2);
+      const blockers = [jobs.run(work.sleep, 5), jobs.run(work.sleep, 5)];
+      const long = jobs.spawn(work.sleep, 60);
+      const next = jobs.spawn(work.add, 1, 2).after(long);
+      const last = jobs.spawn(work.add, 3, 4).after(next);
+      last.schedule();
+      const stopped = jobs.shutdown();
+      long.wait();
+      assert.deepEqual((await stopped).neverScheduled, {});
+      assert.equal(await last, 7);
+      await Promise.all(blockers);
+    }
+  },
+);
+
+test("a worker that dies while the main thread waits for it does not block it for ever", GUARD, async () => {
+  for (const die of [work.exit, work.exitLater]) {
+    const jobs = await create(1);
+    const reported: Error[] = [];
+    jobs.on("error", (error) => reported.push(error));
+    const dying = jobs.run(die);
+    const group = jobs.group();
+    group.run(work.sleep, 30);
+    group.run(work.sleep, 30);
+    group.run(work.exit);
+    assert.throws(() => group.wait(), ShutdownError);
+    await dying.then(undefined, (error: unknown) => assert.ok(error instanceof ShutdownError));
+    await jobs.shutdown();
+    while (reported.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(reported.length, 1);
+  }
+});
+
+test("nor while it waits for an asynchronous job", GUARD, async () => {
+  for (const threads of [1, 2, 2, 2]) {
+    const jobs = await create(threads);
+    const reported: Error[] = [];
+    jobs.on("error", (error) => reported.push(error));
+    // The main thread of two finds it first, and leaves it to a worker.
+    assert.throws(() => jobs.run(work.exitSuspended).wait(), ShutdownError);
+    await jobs.shutdown();
+    while (reported.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(reported.length, 1);
+  }
+});
+
+test("an asynchronous job that follows what the main thread runs, after the workers have stopped", GUARD, async () => {
+  for (let round = 0; round < 5; round++) {
+    const jobs = await create(2);
+    const blockers = [jobs.run(work.sleep, 5), jobs.run(work.sleep, 5)];
+    const long = jobs.spawn(work.sleep, 60);
+    const next = jobs.spawn(work.addLater, 1, 2).after(long);
+    next.schedule();
+    const stopped = jobs.shutdown();
+    long.wait();
+    // It runs if a worker is left for it; else nobody waits for ever.
+    try {
+      assert.equal(next.wait(), 3);
+    } catch (error) {
+      assert.ok(error instanceof WouldBlockError, String(error));
+    }
+    assert.deepEqual((await stopped).neverScheduled, {});
+    await Promise.all([
+      next.then(undefined, (error: unknown) => assert.ok(error instanceof ShutdownError)),
+      ...blockers,
+    ]);
+  }
+});
+
+test("a worker that dies during a shutdown does not hold it up", GUARD, async () => {
+  for (const threads of [1, 2, 3]) {
+    const jobs = await create(threads);
+    const reported: Error[] = [];
+    jobs.on("error", (error) => reported.push(error));
+    const dying = jobs.spawn(work.exit).after(jobs.spawn(work.sleep, 30));
+    const outcome = jobs
+      .spawn(work.nothing)
+      .after(dying)
+      .then(undefined, (error: unknown) => error);
+    await jobs.shutdown();
+    assert.ok((await outcome) instanceof ShutdownError);
+    assert.match(String(reported[0]?.message), /ended unexpectedly with code 3/);
+  }
+});
+
+test("jobs that use a system that is being shut down", GUARD, async () => {
+  for (const force of [false, true]) {
+    const jobs = await create(3);
+    const many = Array.from({ length: 50 }, (_, k) => jobs.run(work.spread, k % 6));
+    const outcomes = Promise.allSettled(many);
+    const report = await jobs.shutdown({ force });
+    for (const [k, outcome] of (await outcomes).entries()) {
+      if (!force) assert.deepEqual(outcome, { status: "fulfilled", value: 2 ** (k % 6) });
+      else if (outcome.status === "rejected") assert.match(String(outcome.reason), /ShutdownError|JobFailedError/);
+    }
+    assert.deepEqual(report.neverScheduled, {});
+  }
+});
+
+test("handles and groups of a system that is gone do not touch another one", GUARD, async () => {
+  const gone = await create(1);
+  const pending = gone.spawn(work.add, 1, 2);
+  const done = gone.run(work.add, 1, 2);
+  assert.equal(await done, 3);
+  await gone.shutdown();
+  await withOddSystem({ threads: 1 }, async (jobs) => {
+    const own = jobs.spawn(work.nothing);
+    for (const handle of [pending, done]) {
+      assert.throws(() => own.after(handle), /belongs to another JobSystem/);
+      assert.throws(() => jobs.run(work.ignore, handle), /belongs to another JobSystem/);
+      assert.throws(() => handle.after(own), /belongs to another JobSystem|has been shut down/);
+    }
+    assert.equal(await done, 3);
+    assert.equal(done.wait(), 3);
+    await stillWorks(jobs);
+  });
+});
