@@ -97,3 +97,14 @@ test("a group that a crash leaves unfinished rejects and throws, for ever", HANG
   assert.throws(() => waited.wait(), ShutdownError);
   await jobs.shutdown();
 });
+
+test("a shutdown by force reports no cancelled job as a failure that nobody has seen", HANGS, async () => {
+  const jobs = await JobSystem.create({ threads: 1, modules: [WORK] });
+  const errors: Error[] = [];
+  jobs.on("error", (error) => errors.push(error));
+  jobs.run(work.sleep, 20);
+  for (let k = 0; k < 50; k++) jobs.spawn(work.nothing).after(jobs.run(work.nothing)).schedule();
+  await jobs.shutdown({ force: true });
+  await pause(5);
+  assert.deepEqual(errors, []);
+});

@@ -198,7 +198,7 @@ export class JobRunner implements Runner {
     const error = this.errorOf(failure, this.#functions.nameOf(outcomes.functionId));
     releaseSlot(this.#context, slot);
     const waiting = this.#settle(outcomes, place, FAILED, error);
-    if ((outcomes.observed & (1 << place)) === 0) {
+    if ((outcomes.observed & (1 << place)) === 0 && !isCancellation(error)) {
       this.#unobserved.push({ outcomes, place });
       this.onUnobserved();
     }
@@ -354,6 +354,11 @@ function mayBeLarge(outcome: unknown): boolean {
   return (
     (typeof outcome === "object" && outcome !== null) || typeof outcome === "string" || typeof outcome === "bigint"
   );
+}
+
+/** Whether the failure is of the user's own making: a shutdown by force, which needs no report. */
+function isCancellation(error: Error): boolean {
+  return error instanceof ShutdownError || error.cause instanceof ShutdownError;
 }
 
 function isThenable(value: object): value is PromiseLike<unknown> {
