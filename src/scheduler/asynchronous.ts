@@ -8,7 +8,7 @@
  * a waiting thread starts no asynchronous job: it sets it aside and, before it sleeps, puts it back for others to
  * take. Where that leaves nobody who could go on, the wait ends with an error in place of never (`nobodyCanGoOn`).
  */
-import { B_ACTIVITY, B_SUSPENDED, BLOCKED, BUSY, IDLE } from "../memory/layout.js";
+import { B_ACTIVITY, B_SUSPENDED, BUSY, IDLE } from "../memory/layout.js";
 import { type Context, MAIN } from "./context.js";
 import { appendReady, nothingReady, publishReady } from "./ready.js";
 
@@ -94,5 +94,3 @@ export const LOOK_EVERY = 20;
 export function isBlocked(context: Context, postponedSome: boolean): boolean {
   return postponedSome || context.suspended > 0;
 }
-
-export { BLOCKED };

@@ -29,11 +29,8 @@ import { mayStart, postpone, unsuspend } from "./asynchronous.js";
 import type { Context } from "./context.js";
 import { passOn, wordsOf } from "./graph.js";
 import { countGroupJob, flushGroup } from "./group.js";
-import { appendReady, endStretch, publishReady } from "./ready.js";
+import { appendReady, endStretch, PUBLISH_EVERY, publishReady } from "./ready.js";
 import { releaseGroupSlot, unpinned } from "./slots.js";
-
-/** Of many continuations that become ready at once, others can take the first before the last are found. */
-const PUBLISH_EVERY = 256;
 
 /**
  * Executes a ready job and finishes it.

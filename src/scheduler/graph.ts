@@ -48,16 +48,13 @@ import {
 import type { Context } from "./context.js";
 import { enlarged } from "./enlarged.js";
 import { Frontier } from "./frontier.js";
-import { appendReady, publishReady } from "./ready.js";
+import { appendReady, PUBLISH_EVERY, publishReady } from "./ready.js";
 import { topologicalOrder } from "./topology.js";
 
 /** The outcome of `link`. */
 export const LINKED = 0;
 export const TOO_LATE = 1; // the job after is already scheduled
 export const NO_ROOM = 2; // no shared memory for another edge
-
-/** Publish a large graph in parts, so that workers start before all of it is scheduled. */
-const PUBLISH_EVERY = 256;
 
 /** Pins a slot that a handle from another thread names. @returns false if the handle is stale */
 export function pin(context: Context, slot: number, generation: number): boolean {

@@ -6,6 +6,8 @@ import { type Context, MAIN } from "./context.js";
 /** Look at the submitted jobs first every so often, so that a worker's own jobs cannot starve them. */
 const FAIRNESS = 61;
 const STEAL_LIMIT = 64;
+/** Many jobs that become ready at once are published in parts, so that others can take the first before the last are found. */
+export const PUBLISH_EVERY = 256;
 /** From how many jobs on a stretch of submissions is a burst, and how many of its jobs are then published together. */
 const BURST = 32;
 const HELD = 32;

@@ -1,7 +1,7 @@
 /** Waiting synchronously: the waiting thread executes other jobs meanwhile. */
-import { DEAD, STOPPED } from "../memory/layout.js";
+import { BLOCKED, DEAD, STOPPED } from "../memory/layout.js";
 import { LISTENING, WAITING } from "../sync/event-count.js";
-import { BLOCKED, isBlocked, LOOK_EVERY, nobodyCanGoOn, restorePostponed } from "./asynchronous.js";
+import { isBlocked, LOOK_EVERY, nobodyCanGoOn, restorePostponed } from "./asynchronous.js";
 import { BUSY, type Context, IDLE, MAIN } from "./context.js";
 import { waitsForItself } from "./deadlock.js";
 import { drainFinished, execute, executeAll } from "./finish.js";

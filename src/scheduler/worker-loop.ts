@@ -1,6 +1,6 @@
 /** What a worker does all its life: execute, look around, go round its event loop, sleep. */
-import { CANCELLING, DEAD, H_STATE, RUNNING, STOPPED, STOPPING } from "../memory/layout.js";
-import { anySuspended, BLOCKED, overdraw } from "./asynchronous.js";
+import { BLOCKED, CANCELLING, DEAD, H_STATE, RUNNING, STOPPED, STOPPING } from "../memory/layout.js";
+import { anySuspended, overdraw } from "./asynchronous.js";
 import { BUSY, type Context, IDLE } from "./context.js";
 import { drainFinished, execute } from "./finish.js";
 import { flushGroup } from "./group.js";
