@@ -16,7 +16,10 @@ import { LINE } from "../sync/words.js";
 export const H_REGIONS_END = 0; // address after the last region that was added
 export const H_TICKET = LINE; // threads: 1 – the next place in the first-in first-out order
 export const H_STATE = 2 * LINE; // RUNNING, STOPPING, CANCELLING, STOPPED or DEAD
-export const H_POOLS = 4 * LINE; // two words for each pool: where to carve next, cells carved
+export const H_TIMED = 3 * LINE; // atomic: live jobs with a time limit, which the main thread watches
+export const H_PRIORITIES = 3 * LINE + 1; // 1 once any job has had another priority than normal
+export const H_MAIN_JOBS = 4 * LINE; // atomic: stack of ready jobs that only the main thread runs
+export const H_POOLS = 5 * LINE; // two words for each pool: where to carve next, cells carved
 
 /** Values of H_STATE. */
 export const RUNNING = 0;
@@ -71,6 +74,10 @@ export const F_GROUP = 1 << 24; // belongs to a group: no handle, no edges
 export const F_OBSERVER = 1 << 25; // runs nothing: takes over the outcome of its prerequisite
 export const F_COLD = 1 << 26; // its arguments are in the cold half
 export const F_ASYNC = 1 << 27; // its function is known to give promises
+export const F_CONTROLLED = 1 << 28; // has a control record
+export const F_HIGH = 1 << 29; // goes before others
+export const F_LOW = 1 << 30; // goes after others
+export const F_MAIN = 1 << 31; // only the main thread runs it
 
 /** S_PREREQUISITES: the job is scheduled and can gain no more prerequisites. */
 export const SEALED = 1 << 30;
@@ -96,12 +103,38 @@ export const E_SOURCE = 1; // the prerequisite, or 0 once it is met
 export const E_TARGET = 2;
 export const E_OLDER = 3; // next edge in the target's list of prerequisites
 
+/**
+ * A job's control record: what `with` has set. The records of all slots of a region lie in a region of their own, which is
+ * added when the first of them is needed; a record stays its slot's for ever, so that counters in it never start again.
+ */
+const CONTROL_LOG = 5;
+export const C_STATE = 0; // atomic: see control.ts
+export const C_LIMIT = 1; // how long it may run, in milliseconds, or 0
+export const C_DEADLINE = 2; // when its time is over, in milliseconds of the machine's clock, modulo 2^31
+export const C_OUTER = 3; // the next in its thread's list of jobs with a time limit
+export const C_NAME = 4; // payload with its name, or 0
+export const C_RETRIES = 5; // how often it may be run again after its worker has crashed
+export const C_KILL = 6; // 1: its worker is terminated when its time is over
+
+/** Where the address of a slot's region of control records is noted, relative to the layout's `controls`. */
+export function controlRegionOf(slot: number): number {
+  return slot >>> (SLOTS_LOG + 1);
+}
+
+/** Where a slot's control record lies in that region. */
+export function controlOffsetOf(slot: number): number {
+  return (slot & ((1 << SLOTS_LOG) - 1)) << CONTROL_LOG;
+}
+
 /** A thread's block. */
 export const B_FINISHED = 0; // atomic: stack of finished jobs whose handles this thread has
 export const B_ACTIVITY = LINE; // BUSY, IDLE, STUCK or BLOCKED
 export const B_SUSPENDED = LINE + 1; // atomic: asynchronous jobs of this thread that have started and not finished
-export const B_DEQUE = 2 * LINE;
-export const BLOCK_WORDS = B_DEQUE + DEQUE_WORDS;
+export const B_TIMED = 2 * LINE; // list of the jobs with a time limit that this thread has started
+export const B_DEQUE = 3 * LINE;
+export const B_DEQUE_HIGH = B_DEQUE + DEQUE_WORDS;
+export const B_DEQUE_LOW = B_DEQUE_HIGH + DEQUE_WORDS;
+export const BLOCK_WORDS = B_DEQUE_LOW + DEQUE_WORDS;
 
 /** Values of B_ACTIVITY. */
 export const IDLE = 0;
@@ -152,6 +185,8 @@ export interface Layout {
   readonly exchanges: readonly number[];
   readonly slotLimit: number;
   readonly events: number;
+  /** For each region of the memory, the address of the control records of its slots, or 0. */
+  readonly controls: number;
   readonly baseWords: number;
   readonly maxWords: number;
   blockOf(thread: number): number;
@@ -182,6 +217,7 @@ export function layoutFor(threads: number, maxJobs: number): Layout {
   };
   const blocks = place(threads * BLOCK_WORDS);
   const events = place(eventCountWords(threads));
+  const controls = place(MAX_BYTES / 4 / REGION_WORDS);
   const exchanges = shapes.map((shape) => place(channelWords(shape.exchange)));
   const baseWords = Math.ceil(next / REGION_WORDS) * REGION_WORDS;
   const queues = threads * powerOfTwo(slotLimit) * 4 * 2;
@@ -189,7 +225,7 @@ export function layoutFor(threads: number, maxJobs: number): Layout {
   const maxBytes = Math.min(MAX_BYTES, baseWords * 4 + slotLimit * 2 * SLOT_WORDS * 4 + queues + edges + PAYLOAD_BYTES);
   const maxWords = Math.floor(maxBytes / 4 / REGION_WORDS) * REGION_WORDS;
   const blockOf = (thread: number) => blocks + thread * BLOCK_WORDS;
-  return { threads, maxJobs, shapes, exchanges, slotLimit, events, baseWords, maxWords, blockOf };
+  return { threads, maxJobs, shapes, exchanges, slotLimit, events, controls, baseWords, maxWords, blockOf };
 }
 
 function powerOfTwo(atLeast: number): number {
