@@ -7,6 +7,7 @@ import {
   CLOSING,
   F_GROUP,
   F_OBSERVER,
+  G_COUNT,
   FUNCTION_MASK,
   G_FAILURE,
   S_CONTINUATIONS,
@@ -87,7 +88,12 @@ export class Engine {
     d: unknown,
     all: readonly unknown[],
   ): Job<unknown> {
-    return this.#spawn(fn, 0, count, a, b, c, d, all);
+    const before = this.context.enter();
+    try {
+      return this.#spawn(fn, 0, count, a, b, c, d, all);
+    } finally {
+      this.context.leave(before);
+    }
   }
 
   /** As `spawn`, and schedules the job. */
@@ -100,11 +106,16 @@ export class Engine {
     d: unknown,
     all: readonly unknown[],
   ): Job<unknown> {
-    const job = this.#spawn(fn, SEALED, count, a, b, c, d, all);
-    this.context.outstanding.add(job._slot);
-    submitReady(this.context, job._slot);
-    this.listener.expect();
-    return job;
+    const before = this.context.enter();
+    try {
+      const job = this.#spawn(fn, SEALED, count, a, b, c, d, all);
+      this.context.outstanding.add(job._slot);
+      submitReady(this.context, job._slot);
+      this.listener.expect();
+      return job;
+    } finally {
+      this.context.leave(before);
+    }
   }
 
   #spawn(
@@ -121,12 +132,20 @@ export class Engine {
     const header = this.functions.headerOf(fn);
     let slot = takeSlot(this.context, header, prerequisites, 0);
     if (slot === 0) slot = this.#takeWhenFull(header, () => takeSlot(this.context, header, prerequisites, 0));
-    if (count > 0) this.writeArguments(slot, count, a, b, c, d, all);
+    if (count > 0) this.#writeArguments(slot, count, a, b, c, d, all);
     return this.#handle(slot, header & FUNCTION_MASK);
   }
 
   link(first: Job<unknown>, next: Job<unknown>): void {
-    if (this.#linkUnscheduled(first, next)) return;
+    const before = this.context.enter();
+    try {
+      if (!this.#linkUnscheduled(first, next)) this.#linkCarefully(first, next);
+    } finally {
+      this.context.leave(before);
+    }
+  }
+
+  #linkCarefully(first: Job<unknown>, next: Job<unknown>): void {
     this.checkOpen();
     this.check(first, "the prerequisite");
     this.check(next, "the job after");
@@ -166,6 +185,15 @@ export class Engine {
   }
 
   schedule(job: Job<unknown>): void {
+    const before = this.context.enter();
+    try {
+      this.#schedule(job);
+    } finally {
+      this.context.leave(before);
+    }
+  }
+
+  #schedule(job: Job<unknown>): void {
     this.check(job, "the job");
     if (job._state !== PENDING || !this.#hold(job)) return;
     try {
@@ -179,6 +207,15 @@ export class Engine {
   }
 
   wait<R>(job: Job<R>): R {
+    const before = this.context.enter();
+    try {
+      return this.#wait(job);
+    } finally {
+      this.context.leave(before);
+    }
+  }
+
+  #wait<R>(job: Job<R>): R {
     const own = this.#own(job);
     own._observe();
     if (!own._isSettled()) {
@@ -196,16 +233,14 @@ export class Engine {
    * died, WouldBlockError if it needs an asynchronous job that nobody can go on with
    */
   help(target: Job<unknown> | Group): void {
-    if (this.context.me !== MAIN) {
-      this.#checkWait(waitFor(this.context, target), target);
-      return;
-    }
-    const before = setCurrent(this);
+    const before = this.context.enter();
+    const current = setCurrent(this);
     try {
       this.#checkWait(waitFor(this.context, target), target);
     } finally {
-      setCurrent(before);
-      this.listener.resume();
+      setCurrent(current);
+      if (this.context.me === MAIN) this.listener.resume();
+      this.context.leave(before);
     }
   }
 
@@ -221,7 +256,12 @@ export class Engine {
 
   /** Executes jobs until `target`, which notifies nobody here, has settled. For a thread that is executing a job. */
   helpUntil(target: Outsider): void {
-    waitForOutsider(this.context, target);
+    const before = this.context.enter();
+    try {
+      waitForOutsider(this.context, target);
+    } finally {
+      this.context.leave(before);
+    }
   }
 
   /** Looks whether a pending job of this thread has finished. */
@@ -233,8 +273,10 @@ export class Engine {
     // A plain read, as most looks are in vain; who sees an old value looks again.
     if ((i32[word] & (CLOSING | AWAITED)) === 0) return;
     // Pairs with the finisher's closing of the list: it touches the slot no more, and the result is there.
+    const before = context.enter();
     if (Atomics.load(i32, word) === CLOSED) this.runner.deliver(job._slot);
     else drainFinished(context);
+    context.leave(before);
   }
 
   /** Has this thread told when a pending job of it has finished. */
@@ -248,6 +290,15 @@ export class Engine {
   }
 
   promiseOf<R>(job: Job<R>): Promise<R> {
+    const before = this.context.enter();
+    try {
+      return this.#promiseOf(job);
+    } finally {
+      this.context.leave(before);
+    }
+  }
+
+  #promiseOf<R>(job: Job<R>): Promise<R> {
     if (job._isSettled() || job.settled) {
       job._observe();
       return this.listener.promiseOf(job);
@@ -266,22 +317,38 @@ export class Engine {
 
   makeGroup(group: Group): number {
     this.checkOpen();
+    const before = this.context.enter();
     const record = makeGroup(this.context);
+    this.context.leave(before);
     if (record === 0) throw noMemory();
     this.runner.openGroups.add(group);
     return record;
   }
 
-  /** A slot for a job of a group; write its arguments, then `submit` it. */
-  spawnInGroup(record: number, fn: unknown): number {
+  /** Runs a job in a group of this thread; its arguments are given as to `spawn`. */
+  runInGroup(
+    record: number,
+    fn: unknown,
+    count: number,
+    a: unknown,
+    b: unknown,
+    c: unknown,
+    d: unknown,
+    all: readonly unknown[],
+  ): void {
     this.checkOpen();
-    const header = this.functions.headerOf(fn) | F_GROUP;
-    const slot = takeGroupSlot(this.context, header, record);
-    return slot !== 0 ? slot : this.#takeWhenFull(header, () => takeGroupSlot(this.context, header, record));
-  }
-
-  submit(slot: number): void {
-    submitReady(this.context, slot);
+    const { context } = this;
+    const before = context.enter();
+    try {
+      const header = this.functions.headerOf(fn) | F_GROUP;
+      let slot = takeGroupSlot(context, header, record);
+      if (slot === 0) slot = this.#takeWhenFull(header, () => takeGroupSlot(context, header, record));
+      if (count > 0) this.#writeArguments(slot, count, a, b, c, d, all);
+      submitReady(context, slot);
+      context.memory.i32[record + G_COUNT]++;
+    } finally {
+      context.leave(before);
+    }
   }
 
   listenTo(group: Group): void {
@@ -290,9 +357,11 @@ export class Engine {
 
   /** Frees a finished group's record. @returns its first failure */
   endGroup(group: Group, record: number): Error | undefined {
-    const { memory } = this.context;
-    const failure = memory.i32[record + G_FAILURE];
-    freeGroup(this.context, record);
+    const { context } = this;
+    const before = context.enter();
+    const failure = context.memory.i32[record + G_FAILURE];
+    freeGroup(context, record);
+    context.leave(before);
     this.runner.openGroups.delete(group);
     return failure === 0 ? undefined : this.runner.errorOf(failure, "(a job of a group)");
   }
@@ -315,11 +384,15 @@ export class Engine {
     this.check(job, "the job");
     if (!job._isForeign() || job._state !== PENDING) return job;
     if (job._observer !== undefined) return job._observer;
-    if (!this.#hold(job)) throw new StaleJobError(job.name);
+    const header = job._functionId | F_OBSERVER;
+    // Before the job is held: to find a slot may take executing others.
+    let slot = takeSlot(this.context, header, 0, AWAITED);
+    if (slot === 0) slot = this.#takeWhenFull(header, () => takeSlot(this.context, header, 0, AWAITED));
+    if (!this.#hold(job)) {
+      releaseSlot(this.context, slot);
+      throw new StaleJobError(job.name);
+    }
     try {
-      const header = job._functionId | F_OBSERVER;
-      let slot = takeSlot(this.context, header, 0, AWAITED);
-      if (slot === 0) slot = this.#takeWhenFull(header, () => takeSlot(this.context, header, 0, AWAITED));
       const observer = this.#handle<R>(slot, job._functionId);
       this.#link(job, observer);
       job._observer = observer;
@@ -379,7 +452,7 @@ export class Engine {
    *
    * @param all the arguments, if there are more than FEW
    */
-  writeArguments(
+  #writeArguments(
     slot: number,
     count: number,
     a: unknown,

@@ -57,8 +57,8 @@ export class JobRunner implements Runner {
   constructor(functions: Functions, report: (error: Error) => void) {
     this.#functions = functions;
     this.#report = report;
-    this.#open = new Array(functions.names.length).fill(undefined);
-    this.#apart = new Array(functions.names.length).fill(false);
+    this.#open = new Array(functions.names.length + 1).fill(undefined);
+    this.#apart = new Array(functions.names.length + 1).fill(false);
   }
 
   attach(context: Context, codec: Codec): void {
@@ -93,8 +93,13 @@ export class JobRunner implements Runner {
 
   run(slot: number, header: number): boolean {
     const fn = this.#functions.get(header & FUNCTION_MASK);
+    let result: unknown;
     try {
-      const result = this.#call(fn, slot, header);
+      try {
+        result = this.#call(fn, slot, header);
+      } finally {
+        this.#context.enter();
+      }
       if (typeof result === "object" && result !== null && isThenable(result)) {
         void this.#suspend(slot, header, result);
         return true;
@@ -120,27 +125,42 @@ export class JobRunner implements Runner {
   async #suspend(slot: number, header: number, promise: PromiseLike<unknown>): Promise<void> {
     this.#functions.noteAsynchronous(header & FUNCTION_MASK);
     suspend(this.#context);
+    let before: number | undefined;
     try {
       // Whatever the promise's own `then` does, this goes on once.
       const result = await promise;
+      before = this.#context.enter();
       if ((header & F_GROUP) === 0) this.#codec.writeResult(slot, result);
     } catch (error) {
+      before ??= this.#context.enter();
       this.#fail(slot, error);
     }
     finishSuspended(this.#context, slot);
+    this.#context.leave(before);
   }
 
+  /** Calls a job's function, outside the scheduler: whoever calls this enters again, also when it throws. */
   #call(fn: (...args: unknown[]) => unknown, slot: number, header: number): unknown {
     const count = (header >>> FUNCTION_BITS) & COUNT_MASK;
-    if (count === 0) return fn();
+    if (count === 0) {
+      this.#context.leave();
+      return fn();
+    }
     const codec = this.#codec;
-    if (count > FEW) return fn(...codec.readArguments(slot, header));
+    const context = this.#context;
+    if (count > FEW) {
+      const args = codec.readArguments(slot, header);
+      context.leave();
+      return fn(...args);
+    }
     const a = codec.read(codec.firstArgument(slot, header));
+    const b = count > 1 ? codec.read(codec.nextCell) : undefined;
+    const c = count > 2 ? codec.read(codec.nextCell) : undefined;
+    const d = count > 3 ? codec.read(codec.nextCell) : undefined;
+    context.leave();
     if (count === 1) return fn(a);
-    const b = codec.read(codec.nextCell);
     if (count === 2) return fn(a, b);
-    const c = codec.read(codec.nextCell);
-    return count === 3 ? fn(a, b, c) : fn(a, b, c, codec.read(codec.nextCell));
+    return count === 3 ? fn(a, b, c) : fn(a, b, c, d);
   }
 
   deliver(slot: number): void {

@@ -8,7 +8,7 @@
  * a waiting thread starts no asynchronous job: it sets it aside and, before it sleeps, puts it back for others to
  * take. Where that leaves nobody who could go on, the wait ends with an error in place of never (`nobodyCanGoOn`).
  */
-import { B_ACTIVITY, B_SUSPENDED, BUSY, IDLE } from "../memory/layout.js";
+import { ASIDE, B_ACTIVITY, B_SUSPENDED, BUSY, IDLE, S_UNMET, SLOT_LOG } from "../memory/layout.js";
 import { type Context, MAIN } from "./context.js";
 import { appendReady, nothingReady, publishReady } from "./ready.js";
 
@@ -29,6 +29,7 @@ export function overdraw(context: Context): number {
 
 /** Sets a ready job aside that this thread cannot start now. */
 export function postpone(context: Context, slot: number): void {
+  context.memory.i32[(slot << SLOT_LOG) + S_UNMET] = ASIDE | context.me;
   context.postponed.push(slot);
 }
 
@@ -36,7 +37,10 @@ export function postpone(context: Context, slot: number): void {
 export function restorePostponed(context: Context): boolean {
   const { postponed } = context;
   if (postponed.length === 0) return false;
-  for (const slot of postponed) appendReady(context, slot);
+  for (const slot of postponed) {
+    context.memory.i32[(slot << SLOT_LOG) + S_UNMET] = 0;
+    appendReady(context, slot);
+  }
   postponed.length = 0;
   publishReady(context);
   return true;

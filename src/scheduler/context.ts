@@ -1,11 +1,18 @@
 /** What one thread needs to schedule: its view of the shared memory and its own queues and pools. */
 import {
   B_ACTIVITY,
+  B_COUNTED,
   B_DEQUE,
+  B_GROUP,
+  B_HELD_BACK,
+  B_PHASE,
   BUSY,
+  H_EPOCH,
   H_STATE,
   IDLE,
+  INSIDE,
   type Layout,
+  OUTSIDE,
   POOL_EDGES,
   POOL_SLOTS,
   REGION_WORDS,
@@ -62,9 +69,10 @@ export class Context {
   /** Finished jobs that others were still looking at when their outcomes were to be taken over. */
   readonly undelivered: number[] = [];
   readonly outstanding = new Outstanding();
-  /** Jobs of groups that this thread has finished and not yet counted: see group.ts. */
-  countedGroup = 0;
-  counted = 0;
+  /** The last recovery that this thread knows of: see recovery.ts. */
+  epoch = -1;
+  /** To be called after a recovery that this thread has not known of. */
+  onRecovery: () => void = () => {};
   /** Asynchronous jobs of this thread that have started and not finished, and how many there may be: see asynchronous.ts. */
   suspended = 0;
   readonly concurrency: number;
@@ -81,9 +89,8 @@ export class Context {
   untilFair = 1;
   /** threads: 1 – items appended on the main thread and not yet published. */
   unpublished: number[] = [];
-  /** Jobs submitted in this stretch, and how many of them are not yet published: see ready.ts. */
+  /** Jobs submitted in this stretch: see ready.ts. */
   submitted = 0;
-  held = 0;
   /** Ends a stretch of submissions; a microtask on the main thread. */
   readonly endStretch: () => void;
   /** Keeps the reading in `prefetch` from being optimised away. */
@@ -107,15 +114,16 @@ export class Context {
     this.me = me;
     this.threads = layout.threads;
     this.block = layout.blockOf(me);
-    this.slots = new Pool(memory, POOL_SLOTS, layout.slotLimit);
-    this.edges = new Pool(memory, POOL_EDGES);
-    this.payloads = new Payloads(memory);
+    this.slots = new Pool(memory, me, POOL_SLOTS, layout.slotLimit);
+    this.edges = new Pool(memory, me, POOL_EDGES);
+    this.payloads = new Payloads(memory, me);
     const allocate = (words: number) => memory.addRegions(Math.ceil(words / REGION_WORDS));
     this.deques = Array.from(
       { length: layout.threads },
       (_, thread) => new Deque(memory, layout.blockOf(thread) + B_DEQUE, allocate),
     );
     this.deque = this.deques[me];
+    this.deque.resume();
     this.events = new EventCount(memory, layout.events, layout.threads);
     this.runner = runner;
     this.concurrency = concurrency;
@@ -123,6 +131,71 @@ export class Context {
     this.victim = me;
     this.endStretch = () => endStretch(this);
     this.searchers = Math.max(1, (layout.threads - 1) >> 1);
+  }
+
+  /**
+   * Enters the scheduler from a job or an event loop; pauses while a recovery is under way. Both here are plain accesses,
+   * for speed: recovery.ts says why that is enough.
+   *
+   * @returns what `leave` is to be given
+   */
+  enter(): number {
+    const { i32 } = this.memory;
+    const word = this.block + B_PHASE;
+    const before = i32[word];
+    i32[word] = INSIDE;
+    // Already inside, what is shared may be half changed.
+    if (i32[H_EPOCH] !== this.epoch && before !== INSIDE) this.#catchUp(before);
+    return before;
+  }
+
+  /** Leaves the scheduler: nothing that is shared is half changed, and this thread has no job in hand that is not noted. */
+  leave(before = OUTSIDE): void {
+    this.memory.i32[this.block + B_PHASE] = before;
+  }
+
+  #catchUp(before: number): void {
+    const { i32 } = this.memory;
+    const word = this.block + B_PHASE;
+    for (;;) {
+      // Settles with who recovers: it sees our phase, or we its epoch.
+      const epoch = Atomics.load(i32, H_EPOCH);
+      if ((epoch & 1) === 0) {
+        this.epoch = epoch;
+        this.onRecovery();
+        return;
+      }
+      Atomics.store(i32, word, before);
+      // Bounded: a recovery that cannot pause all threads soon gives up.
+      Atomics.wait(i32, H_EPOCH, epoch);
+      Atomics.store(i32, word, INSIDE);
+    }
+  }
+
+  /** How many jobs are in this thread's deque and not published: see ready.ts. */
+  get held(): number {
+    return this.memory.i32[this.block + B_HELD_BACK];
+  }
+
+  set held(count: number) {
+    this.memory.i32[this.block + B_HELD_BACK] = count;
+  }
+
+  /** Jobs of this group that this thread has finished and not yet counted: see group.ts. */
+  get countedGroup(): number {
+    return this.memory.i32[this.block + B_GROUP];
+  }
+
+  set countedGroup(group: number) {
+    this.memory.i32[this.block + B_GROUP] = group;
+  }
+
+  get counted(): number {
+    return this.memory.i32[this.block + B_COUNTED];
+  }
+
+  set counted(count: number) {
+    this.memory.i32[this.block + B_COUNTED] = count;
   }
 
   /** RUNNING, STOPPING, CANCELLING, STOPPED or DEAD. */

@@ -13,6 +13,7 @@ import {
   F_GROUP,
   F_OBSERVER,
   H_STATE,
+  HELD,
   OWN_EDGE,
   S_CONTINUATIONS,
   S_EDGE,
@@ -42,6 +43,7 @@ export function execute(context: Context, slot: number): number {
   const address = slot << SLOT_LOG;
   const { i32 } = context.memory;
   const header = i32[address + S_FUNCTION];
+  i32[address + S_UNMET] = HELD | context.me;
   const group = header & F_GROUP ? i32[address + S_OWNER] : 0;
   if (context.countedGroup !== group) flushGroup(context);
   // A plain read: whoever sees a forced shutdown late runs one job more.

@@ -1,5 +1,5 @@
 /** Where ready jobs are put and found. */
-import { H_TICKET, S_FUNCTION, S_TICKET, SLOT_LOG } from "../memory/layout.js";
+import { H_TICKET, S_FUNCTION, S_TICKET, S_UNMET, SLOT_LOG } from "../memory/layout.js";
 import { NOTHING } from "../sync/deque.js";
 import { type Context, MAIN } from "./context.js";
 
@@ -43,6 +43,8 @@ export function publishReady(context: Context): void {
  * The rest of a burst is published at the end of the stretch, or when the thread waits.
  */
 export function submitReady(context: Context, slot: number): void {
+  // Whole now: see `takeSlot`.
+  context.memory.i32[(slot << SLOT_LOG) + S_UNMET] = 0;
   appendReady(context, slot);
   if (context.submitted < BURST) {
     // Also when the burst begins late in this stretch, its end is noticed.

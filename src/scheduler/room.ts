@@ -51,7 +51,11 @@ export function makeRoom(context: Context): boolean {
   context.setActivity(STUCK);
   const busy = context.othersBusy;
   const worthwhile = busy || (!nothingReady(context) && context.depth < MAX_DEPTH);
-  if (busy) Atomics.wait(nobody, 0, 0, PAUSE);
+  if (busy) {
+    context.leave();
+    Atomics.wait(nobody, 0, 0, PAUSE);
+    context.enter();
+  }
   context.setActivity(BUSY);
   reclaim(context);
   return worthwhile;

@@ -1,5 +1,5 @@
 /** Waiting synchronously: the waiting thread executes other jobs meanwhile. */
-import { BLOCKED, DEAD, STOPPED } from "../memory/layout.js";
+import { ASLEEP, BLOCKED, DEAD, OUTSIDE, STOPPED } from "../memory/layout.js";
 import { LISTENING, WAITING } from "../sync/event-count.js";
 import { isBlocked, LOOK_EVERY, nobodyCanGoOn, restorePostponed } from "./asynchronous.js";
 import { BUSY, type Context, IDLE, MAIN } from "./context.js";
@@ -163,7 +163,9 @@ function sleep(context: Context, target: Settleable): void {
     events.cancel(me, state);
   } else {
     context.setActivity(IDLE);
+    context.leave(state === WAITING ? ASLEEP : OUTSIDE);
     events.commit(me, state);
+    context.enter();
     if (state === WAITING) events.endSearch();
     context.setActivity(BUSY);
     drainFinished(context);
@@ -191,7 +193,10 @@ function sleepBlocked(context: Context, target: Settleable, postponedSome: boole
       break;
     }
     context.setActivity(BLOCKED);
-    const woken = events.commit(me, state, LOOK_EVERY) || events.cancel(me, state);
+    context.leave(state === WAITING ? ASLEEP : OUTSIDE);
+    const notified = events.commit(me, state, LOOK_EVERY);
+    context.enter();
+    const woken = notified || events.cancel(me, state);
     const hopeless = !woken && nobodyCanGoOn(context);
     if (woken && state === WAITING) events.endSearch();
     context.setActivity(BUSY);
@@ -209,7 +214,9 @@ function sleepBlocked(context: Context, target: Settleable, postponedSome: boole
 function dozeOff(context: Context, target: Outsider, postponedSome: boolean): number {
   if (!postponedSome && spin(context, target)) return ON;
   context.setActivity(IDLE);
+  context.leave();
   target._sleep(DOZE);
+  context.enter();
   context.setActivity(BUSY);
   drainFinished(context);
   return ON;

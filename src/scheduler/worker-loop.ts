@@ -1,5 +1,5 @@
 /** What a worker does all its life: execute, look around, go round its event loop, sleep. */
-import { BLOCKED, CANCELLING, DEAD, H_STATE, RUNNING, STOPPED, STOPPING } from "../memory/layout.js";
+import { ASLEEP, BLOCKED, CANCELLING, DEAD, H_STATE, RUNNING, STOPPED, STOPPING } from "../memory/layout.js";
 import { anySuspended, overdraw } from "./asynchronous.js";
 import { BUSY, type Context, IDLE } from "./context.js";
 import { drainFinished, execute } from "./finish.js";
@@ -28,6 +28,7 @@ export interface Surroundings {
 
 /** Executes jobs until the system is stopped and nothing is left to do. */
 export async function workerLoop(context: Context, surroundings: Surroundings): Promise<void> {
+  context.enter();
   context.setActivity(BUSY);
   let job = 0;
   for (;;) {
@@ -35,15 +36,18 @@ export async function workerLoop(context: Context, surroundings: Surroundings): 
     surroundings.between();
     job = outOfWork ? search(context) : 0;
     if (job !== 0) continue;
+    context.leave();
     await surroundings.turn();
+    context.enter();
     endStretch(context);
     drainFinished(context);
     if (!outOfWork || !nothingReady(context)) continue;
     job = surroundings.awaiting() ? overdraw(context) : 0;
     if (job !== 0) continue;
-    if (await sleep(context, surroundings)) return;
+    if (await sleep(context, surroundings)) break;
     job = firstFound(context);
   }
+  context.leave();
 }
 
 /** Executes `job` and others for about SLICE milliseconds. @returns true if there were no more */
@@ -119,8 +123,10 @@ async function sleep(context: Context, surroundings: Surroundings): Promise<bool
     return true;
   }
   context.setActivity(IDLE);
+  context.leave(ASLEEP);
   if (context.suspended > 0 || surroundings.pending()) await events.commitAsync(me);
   else events.commit(me);
+  context.enter();
   events.endSearch();
   context.setActivity(BUSY);
   drainFinished(context);
