@@ -28,7 +28,14 @@ import {
 } from "../values/failures.js";
 import { NoRoom, TooLarge } from "../values/room.js";
 import type { Engine } from "./engine.js";
-import { ArenaFullError, DependencyFailedError, JobFailedError, ShutdownError, tooLargeToCopy } from "./errors.js";
+import {
+  ArenaFullError,
+  DependencyFailedError,
+  JobFailedError,
+  ShutdownError,
+  tooLargeToCopy,
+  WorkerCrashedError,
+} from "./errors.js";
 import type { Functions } from "./functions.js";
 import type { Group } from "./group.js";
 import { Job } from "./job.js";
@@ -193,10 +200,10 @@ export class JobRunner implements Runner {
 
   #settleWith(slot: number, result: unknown): void {
     const place = this.#leave(slot);
-    // After a crash, everything was given up already.
+    releaseSlot(this.#context, slot);
+    // The thread that had the handle has died, or everything was given up already.
     if (place === NOWHERE) return;
     const outcomes = this.#outcomes[place >>> SHARING_LOG] as Outcomes;
-    releaseSlot(this.#context, slot);
     const waiting = this.#settle(outcomes, place, DONE, result);
     if (waiting === undefined) return;
     waiting.resolve(result);
@@ -213,10 +220,10 @@ export class JobRunner implements Runner {
 
   #deliverFailure(slot: number, failure: number): void {
     const place = this.#leave(slot);
+    const error = this.errorOf(failure, this.nameIn(slot));
+    releaseSlot(this.#context, slot);
     if (place === NOWHERE) return;
     const outcomes = this.#outcomes[place >>> SHARING_LOG] as Outcomes;
-    const error = this.errorOf(failure, this.#functions.nameOf(outcomes.functionId));
-    releaseSlot(this.#context, slot);
     const waiting = this.#settle(outcomes, place, FAILED, error);
     if ((outcomes.observed & (1 << place)) === 0 && !isCancellation(error)) {
       this.#unobserved.push({ outcomes, place });
@@ -240,6 +247,9 @@ export class JobRunner implements Runner {
     }
     return waiting;
   }
+
+  /** How the worker has died whose jobs are given up. */
+  death = { exitCode: 0, reason: "" };
 
   /** Promises settled so far; the listener compares it with those it has made. */
   settledPromises = 0;
@@ -275,6 +285,14 @@ export class JobRunner implements Runner {
     this.#setFailure(target, { kind: "dependency", job: this.nameIn(target), first: firstOf(failure) });
   }
 
+  crash(slot: number): void {
+    this.#setFailure(slot, { kind: "crashed", job: this.nameIn(slot), ...this.death });
+  }
+
+  retry(_slot: number): boolean {
+    return false;
+  }
+
   cancel(slot: number): void {
     this.#setFailure(slot, { kind: "shutdown", job: this.nameIn(slot) });
   }
@@ -304,6 +322,9 @@ export class JobRunner implements Runner {
   failureOf(error: unknown, job: string): Failure {
     if (error instanceof DependencyFailedError) {
       return { kind: "dependency", job: error.job, first: this.failureOf(error.cause, job) };
+    }
+    if (error instanceof WorkerCrashedError) {
+      return { kind: "crashed", job: error.job, exitCode: error.exitCode, reason: error.reason };
     }
     if (error instanceof JobFailedError && !("cause" in error)) return { kind: "lost", job: error.job };
     if (error instanceof JobFailedError) return { kind: "threw", job: error.job, error: error.cause };
@@ -405,6 +426,8 @@ function toError(failure: Failure): Error {
       return new ShutdownError(
         `job "${failure.job}" was cancelled: the job system was shut down by force before it started`,
       );
+    case "crashed":
+      return new WorkerCrashedError(failure.job, failure.exitCode, failure.reason);
     case "lost":
       return new JobFailedError(
         failure.job,

@@ -108,7 +108,7 @@ export class Pool {
     for (let k = 0; k < batch; k++) oldest[k] = i32[this.#free + k];
     // Invariant 3: the count first.
     i32[this.#count] = batch;
-    i32.copyWithin(this.#free, this.#free + batch, this.#free + 2 * batch);
+    for (let k = 0; k < batch; k++) i32[this.#free + k] = i32[this.#free + batch + k];
     if (this.#exchange.send(this.#pack(oldest)) !== SENT) this.#overflow.push(...oldest);
   }
 

@@ -43,6 +43,10 @@ export interface Runner {
   taint(target: number, source: number): void;
   /** Makes `slot` fail because the system was shut down by force. */
   cancel(slot: number): void;
+  /** Makes `slot` fail because the thread that ran it has died. */
+  crash(slot: number): void;
+  /** Whether `slot`, whose thread has died, is to be run again, which counts. */
+  retry(slot: number): boolean;
 }
 
 /** The creating thread. It only submits, and helps while it waits; the others are workers. */
@@ -123,7 +127,6 @@ export class Context {
       (_, thread) => new Deque(memory, layout.blockOf(thread) + B_DEQUE, allocate),
     );
     this.deque = this.deques[me];
-    this.deque.resume();
     this.events = new EventCount(memory, layout.events, layout.threads);
     this.runner = runner;
     this.concurrency = concurrency;

@@ -88,6 +88,12 @@ export function finishSuspended(context: Context, slot: number): void {
   unsuspend(context);
 }
 
+/** Finishes a job whose thread has died, on the main thread. */
+export function finishCrashed(context: Context, slot: number): void {
+  const next = finishWhole(context, slot);
+  if (next !== 0) appendReady(context, next);
+}
+
 /** Executes a job and all that is handed off from it. */
 export function executeAll(context: Context, slot: number): void {
   let next = slot;
@@ -193,7 +199,7 @@ function oldestFirst(context: Context, newest: number): number {
 }
 
 /** Lets the thread that has the handle take over the outcome. */
-function tellOwner(context: Context, slot: number): void {
+export function tellOwner(context: Context, slot: number): void {
   const { memory, me, events } = context;
   const address = slot << SLOT_LOG;
   const owner = memory.i32[address + S_OWNER];

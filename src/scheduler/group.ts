@@ -58,6 +58,13 @@ export function freeGroup(context: Context, group: number): void {
   context.payloads.free(group - P_DATA);
 }
 
+/** Frees the record of a group whose owner has died, once its jobs have finished. */
+export function discardGroup(context: Context, group: number): void {
+  const failure = context.memory.i32[group + G_FAILURE];
+  if (failure > 1) context.payloads.free(failure);
+  context.payloads.free(group - P_DATA);
+}
+
 /** Counts a finished job; keeps the group's first failure. */
 export function countGroupJob(context: Context, group: number, failure: number): void {
   const { memory } = context;

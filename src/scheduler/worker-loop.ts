@@ -29,6 +29,7 @@ export interface Surroundings {
 /** Executes jobs until the system is stopped and nothing is left to do. */
 export async function workerLoop(context: Context, surroundings: Surroundings): Promise<void> {
   context.enter();
+  context.deque.resume();
   context.setActivity(BUSY);
   let job = 0;
   for (;;) {
