@@ -5,7 +5,7 @@ import { Functions } from "./api/functions.js";
 import type { WorkerMessage, WorkerStart } from "./api/messages.js";
 import { linksOver } from "./api/worker-pool.js";
 import { layoutFor } from "./memory/layout.js";
-import { hasPendingWork, onExit, parentPort, stayAlive, turn, workerData } from "./platform/node.js";
+import { hasPendingWork, onExit, parentPort, printThrough, stayAlive, turn, workerData } from "./platform/node.js";
 import { announceDeath, workerLoop } from "./scheduler/worker-loop.js";
 import { describe, isInstance } from "./values/describe.js";
 
@@ -46,6 +46,7 @@ function refuse(thrown: unknown): void {
 }
 
 async function main(): Promise<void> {
+  printThrough((printed) => tell({ type: "printed", printed }));
   let functions: Functions;
   try {
     functions = await load();

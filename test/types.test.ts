@@ -16,6 +16,7 @@ export async function typesOf(jobs: JobSystem): Promise<void> {
   const last: Job<number> = jobs.chain(next, jobs.spawn(work.boom, "x"), sum);
   const cells: Int32Array = shared(Int32Array, 4);
   const inside: Job<number> = run(work.fib, 3);
+  const same: JobSystem = jobs.ref().unref();
   // @ts-expect-error a string is not a number
   jobs.spawn(work.add, 1, "2");
   // @ts-expect-error an argument is missing
@@ -30,7 +31,7 @@ export async function typesOf(jobs: JobSystem): Promise<void> {
   run(work.fib, "3");
   // @ts-expect-error modules are needed
   const options: Parameters<typeof JobSystem.create>[0] = { threads: 2 };
-  void [result, waited, both, mapped, last, cells, inside, wrong, options];
+  void [result, waited, both, mapped, last, cells, inside, same, wrong, options];
 }
 
 /** Never called, as above. */

@@ -33,6 +33,7 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
   readonly #engine: Engine;
   readonly #workers: WorkerPool;
   #stopping: Promise<ShutdownReport> | undefined;
+  #referenced = false;
 
   /**
    * Starts a job system.
@@ -69,7 +70,7 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
     workers.onUnobserved = (failure) => this.#report(engine.runner.errorFromBytes(failure));
     workers.onCrash = (reason) => this.#crash(reason);
     engine.listener.active = true;
-    engine.listener.keepAlive = (on) => workers.keepAlive(on);
+    engine.listener.keepAlive = (on) => workers.keepAlive(on || this.#referenced);
     engine.runner.onUnobserved = () => setImmediate(() => engine.runner.reportUnobserved());
   }
 
@@ -141,6 +142,34 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
   group(): Group {
     this.#engine.checkOpen();
     return new Group(this.#engine);
+  }
+
+  /**
+   * Keeps the process alive until `unref` or the end of a shutdown. Without it, only what is awaited keeps it alive.
+   *
+   * @returns this system; nothing changes if it has been called already, or after `shutdown`
+   * @example
+   * jobs.ref(); // a program whose jobs nobody awaits
+   */
+  ref(): this {
+    return this.#reference(true);
+  }
+
+  /**
+   * Undoes `ref`: the process may end when nothing is awaited and no shutdown is under way.
+   *
+   * @returns this system; nothing changes if `ref` was not called, or after `shutdown`
+   * @example
+   * jobs.on("error", () => jobs.unref());
+   */
+  unref(): this {
+    return this.#reference(false);
+  }
+
+  #reference(on: boolean): this {
+    this.#referenced = on;
+    this.#engine.listener.keepAlive(this.#engine.listener.awaiting);
+    return this;
   }
 
   /**

@@ -1,5 +1,5 @@
 /** What the creating thread and its workers tell each other when they start and stop. */
-import type { MessagePort } from "../platform/node.js";
+import type { MessagePort, Printed } from "../platform/node.js";
 
 /** Given to a new worker. */
 export interface WorkerStart {
@@ -20,4 +20,5 @@ export type WorkerMessage =
   | { readonly type: "ready" }
   | { readonly type: "refused"; readonly error: unknown }
   | { readonly type: "stopped" }
+  | { readonly type: "printed"; readonly printed: Printed }
   | { readonly type: "unobserved"; readonly failure: Uint8Array };

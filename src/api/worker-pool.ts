@@ -1,5 +1,5 @@
 /** The worker threads of a system, as the creating thread sees them. */
-import { MessageChannel, type MessagePort, receiveNow, startThread, type Worker } from "../platform/node.js";
+import { MessageChannel, type MessagePort, print, receiveNow, startThread, type Worker } from "../platform/node.js";
 import type { Link } from "../values/shared-objects.js";
 import type { WorkerMessage, WorkerStart } from "./messages.js";
 import { deferred } from "./outcomes.js";
@@ -18,6 +18,8 @@ export class WorkerPool {
   #terminated = false;
   #alive = true;
   #ready = false;
+  /** How often the event loop has still to go round before the process may end. */
+  #turns = 0;
 
   constructor(count: number) {
     this.count = count;
@@ -54,8 +56,9 @@ export class WorkerPool {
     for (const worker of this.#workers) void worker.terminate();
   }
 
-  /** Keeps the process alive, or lets it end, while the workers wait for work. */
+  /** Keeps the process alive, or lets it end once what the jobs have printed that were waited for is there. */
   keepAlive(on: boolean): void {
+    if (!on) this.#turnTwice();
     if (on === this.#alive) return;
     this.#alive = on;
     for (const worker of this.#workers) {
@@ -64,6 +67,20 @@ export class WorkerPool {
     }
   }
 
+  /**
+   * Goes round the event loop twice before the process may end. What workers print comes as messages, sent before their jobs
+   * finish, and those do not keep the process alive; it may be past this turn's messages already, but not past the next.
+   */
+  #turnTwice(): void {
+    const turning = this.#turns > 0;
+    this.#turns = 2;
+    if (!turning) setImmediate(this.#turn);
+  }
+
+  readonly #turn = (): void => {
+    if (--this.#turns > 0) setImmediate(this.#turn);
+  };
+
   #whenReady(worker: Worker): Promise<void> {
     const { promise, resolve, reject } = deferred<void>();
     let stopped = false;
@@ -71,6 +88,7 @@ export class WorkerPool {
       if (message.type === "ready") resolve();
       else if (message.type === "refused") reject(message.error);
       else if (message.type === "stopped") stopped = true;
+      else if (message.type === "printed") print(message.printed);
       else this.onUnobserved(message.failure);
     });
     let cause: unknown;

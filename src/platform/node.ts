@@ -63,6 +63,35 @@ export function stayAlive(): () => void {
   return () => parentPort?.off("message", ignore);
 }
 
+/** What a thread has printed, and where. */
+export interface Printed {
+  readonly stream: "stdout" | "stderr";
+  readonly pieces: readonly { readonly chunk: string | Uint8Array; readonly encoding: BufferEncoding }[];
+}
+
+/**
+ * Hands what this worker prints to `send` at once. Node itself would send one piece, and the next when both event loops have
+ * gone round; a worker's stands still while a job runs, and while it sleeps.
+ */
+export function printThrough(send: (printed: Printed) => void): void {
+  for (const stream of ["stdout", "stderr"] as const) {
+    // Other runtimes print at once.
+    if (!process[stream]._writev) continue;
+    process[stream]._writev = (pieces, done) => {
+      send({ stream, pieces: pieces.map(({ chunk, encoding }) => ({ chunk, encoding })) });
+      done();
+    };
+  }
+}
+
+/** Prints what a worker has handed over. */
+export function print({ stream, pieces }: Printed): void {
+  for (const { chunk, encoding } of pieces) {
+    if (typeof chunk === "string") process[stream].write(chunk, encoding);
+    else process[stream].write(chunk);
+  }
+}
+
 /** Whether the thread has timers or requests in flight, which need its event loop. */
 export function hasPendingWork(): boolean {
   const resources = process.getActiveResourcesInfo?.() ?? [];
