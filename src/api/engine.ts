@@ -62,7 +62,7 @@ export class Engine {
     me: number,
     functions: Functions,
     concurrency: number,
-    links: readonly Link[],
+    links: readonly (Link | undefined)[],
     report: (error: Error) => void,
   ) {
     this.functions = functions;

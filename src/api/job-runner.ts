@@ -213,6 +213,7 @@ export class JobRunner implements Runner {
   /** The slot is no longer its job's. @returns where the outcome goes */
   #leave(slot: number): number {
     const index = slotIndex(slot);
+    if (index >= this.#places.length) return NOWHERE;
     const place = this.#places[index];
     this.#places[index] = NOWHERE;
     return place;
@@ -248,8 +249,8 @@ export class JobRunner implements Runner {
     return waiting;
   }
 
-  /** How the worker has died whose jobs are given up. */
-  death = { exitCode: 0, reason: "" };
+  /** How those workers have ended whose jobs are given up. */
+  readonly deaths = new Map<number, Ending>();
 
   /** Promises settled so far; the listener compares it with those it has made. */
   settledPromises = 0;
@@ -285,8 +286,9 @@ export class JobRunner implements Runner {
     this.#setFailure(target, { kind: "dependency", job: this.nameIn(target), first: firstOf(failure) });
   }
 
-  crash(slot: number): void {
-    this.#setFailure(slot, { kind: "crashed", job: this.nameIn(slot), ...this.death });
+  crash(slot: number, thread: number): void {
+    const { exitCode, reason } = this.deaths.get(thread) as Ending;
+    this.#setFailure(slot, { kind: "crashed", job: this.nameIn(slot), exitCode, reason });
   }
 
   retry(_slot: number): boolean {
@@ -386,6 +388,12 @@ export class JobRunner implements Runner {
       this.#context.payloads.free(block);
     }
   }
+}
+
+/** How a worker has ended. */
+interface Ending {
+  readonly exitCode: number;
+  readonly reason: string;
 }
 
 /** In the table of places: the slot has no job of this thread. */

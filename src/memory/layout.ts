@@ -27,7 +27,7 @@ export const RUNNING = 0;
 export const STOPPING = 1;
 export const CANCELLING = 2;
 export const STOPPED = 3;
-export const DEAD = 4; // a worker has ended unexpectedly, and what it was doing is lost
+export const DEAD = 4; // workers die again and again: nothing more will run
 
 /** A region, in words. */
 export const REGION_WORDS = (512 * 1024) / 4;
@@ -148,6 +148,8 @@ export const B_GROUP = LINE + 4; // the group whose jobs it has finished and not
 export const B_COUNTED = LINE + 5;
 export const B_PINNING = LINE + 6; // slots that it has pinned
 export const B_GROUPS = LINE + 7; // list of the groups that it has made
+export const B_EXIT = LINE + 8; // the code with which it ends, plus 1, once it knows
+export const B_RAN = LINE + 9; // 1 once it has run jobs and is still there
 export const B_TIMED = 2 * LINE; // list of the jobs with a time limit that this thread has started
 export const B_DEQUE = 3 * LINE;
 export const B_DEQUE_HIGH = B_DEQUE + DEQUE_WORDS;

@@ -3,6 +3,7 @@ import {
   B_ACTIVITY,
   B_COUNTED,
   B_DEQUE,
+  B_EXIT,
   B_GROUP,
   B_HELD_BACK,
   B_PHASE,
@@ -43,8 +44,8 @@ export interface Runner {
   taint(target: number, source: number): void;
   /** Makes `slot` fail because the system was shut down by force. */
   cancel(slot: number): void;
-  /** Makes `slot` fail because the thread that ran it has died. */
-  crash(slot: number): void;
+  /** Makes `slot` fail because `thread`, which ran it, has died. */
+  crash(slot: number, thread: number): void;
   /** Whether `slot`, whose thread has died, is to be run again, which counts. */
   retry(slot: number): boolean;
 }
@@ -75,6 +76,8 @@ export class Context {
   readonly outstanding = new Outstanding();
   /** The last recovery that this thread knows of: see recovery.ts. */
   epoch = -1;
+  /** On the main thread: looks for workers that have died, while it waits synchronously and its event loop stands still. */
+  watch: () => void = () => {};
   /** To be called after a recovery that this thread has not known of. */
   onRecovery: () => void = () => {};
   /** Asynchronous jobs of this thread that have started and not finished, and how many there may be: see asynchronous.ts. */
@@ -173,6 +176,11 @@ export class Context {
       Atomics.wait(i32, H_EPOCH, epoch);
       Atomics.store(i32, word, INSIDE);
     }
+  }
+
+  /** Leaves for good, with an exit code. */
+  noteExit(code: number): void {
+    this.memory.i32[this.block + B_EXIT] = code + 1;
   }
 
   /** How many jobs are in this thread's deque and not published: see ready.ts. */

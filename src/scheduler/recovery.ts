@@ -1,5 +1,5 @@
 /**
- * Recovery: after a worker has died, the main thread puts right what that worker had in hand, so that every job still
+ * Recovery: after workers have died, the main thread puts right what they had in hand, so that every job still
  * settles once. A thread may die at any point, also half-way through any step of the scheduler.
  *
  * All other threads are paused first: each is seen outside the scheduler, and stops when it next enters it. Then nothing
@@ -26,12 +26,14 @@ import {
   AWAITED,
   B_ACTIVITY,
   B_COUNTED,
+  B_EXIT,
   B_FINISHED,
   B_GROUP,
   B_GROUPS,
   B_HELD_BACK,
   B_PHASE,
   B_PINNING,
+  B_RAN,
   B_SUSPENDED,
   B_TIMED,
   BUILDING,
@@ -90,23 +92,30 @@ const nobody = new Int32Array(new SharedArrayBuffer(4));
 const orphanGroups = new WeakMap<Context, number[]>();
 
 /**
- * Puts right what the thread `dead` had in hand. To be called on the main thread, where it has nothing in hand itself.
+ * Puts right what threads that have died had in hand. To be called on the main thread, where it has nothing in hand itself.
  *
+ * @param dead the threads that have died since the last recovery
  * @param others the workers that live
  * @param paused called while the others are paused
- * @returns false if one of the others did not stop soon; then nothing was done, and it is to be tried again
+ * @returns those of the dead threads that were executing a job; or undefined if one of the others did not stop soon: then
+ * nothing was done, and it is to be tried again
  */
-export function recover(context: Context, dead: number, others: readonly number[], paused: () => void): boolean {
-  if (!pause(context, others)) return false;
+export function recover(
+  context: Context,
+  dead: readonly number[],
+  others: readonly number[],
+  paused: () => void,
+): ReadonlySet<number> | undefined {
+  if (!pause(context, others)) return undefined;
   if (pinsInTheWay(context, dead, others)) {
     resume(context);
-    return false;
+    return undefined;
   }
   const findings = new Recovery(context, dead, others).repair();
   paused();
   resume(context);
-  conclude(context, dead, findings);
-  return true;
+  conclude(context, findings);
+  return new Set(findings.crashed.map(({ thread }) => thread));
 }
 
 /** Stops the others. @returns whether they have all stopped; if not, they go on */
@@ -135,28 +144,32 @@ function resume(context: Context): void {
   Atomics.notify(i32, H_EPOCH);
 }
 
-/** Whether pins of the dead thread cannot be told from those of another, which is about to take them back. */
-function pinsInTheWay({ memory }: Context, dead: number, others: readonly number[]): boolean {
-  const pinned = (thread: number) => memory.i32[memory.layout.blockOf(thread) + B_PINNING] !== 0;
-  return pinned(dead) && (pinned(MAIN) || others.some(pinned));
+/** Whether pins of dead threads cannot be told from those of another, which is about to take them back. */
+function pinsInTheWay(context: Context, dead: readonly number[], others: readonly number[]): boolean {
+  const pinned = (thread: number) => hasPins(context, thread);
+  return dead.some(pinned) && (pinned(MAIN) || others.some(pinned));
+}
+
+function hasPins({ memory }: Context, thread: number): boolean {
+  return memory.i32[memory.layout.blockOf(thread) + B_PINNING] !== 0;
 }
 
 /** What is left to do when the others go on. */
 interface Findings {
   /** Jobs that are ready and in no queue. */
   readonly ready: readonly number[];
-  /** Jobs that the dead thread was executing. */
-  readonly crashed: readonly number[];
+  /** Jobs that a dead thread was executing. */
+  readonly crashed: readonly { readonly slot: number; readonly thread: number }[];
   /** Finished jobs whose owners were not told. */
   readonly untold: readonly number[];
-  /** Finished jobs of the dead thread. */
+  /** Finished jobs of dead threads. */
   readonly orphans: readonly number[];
 }
 
-function conclude(context: Context, dead: number, { ready, crashed, untold, orphans }: Findings): void {
+function conclude(context: Context, { ready, crashed, untold, orphans }: Findings): void {
   const { memory, runner, events } = context;
   for (const slot of ready) appendReady(context, slot);
-  for (const slot of crashed) {
+  for (const { slot, thread } of crashed) {
     const address = slot << SLOT_LOG;
     const header = memory.i32[address + S_FUNCTION];
     if (!(header & F_OBSERVER) && memory.i32[address + S_FAILURE] === 0) {
@@ -165,7 +178,7 @@ function conclude(context: Context, dead: number, { ready, crashed, untold, orph
         appendReady(context, slot);
         continue;
       }
-      runner.crash(slot);
+      runner.crash(slot, thread);
     }
     if (header & F_GROUP) {
       const group = memory.i32[address + S_OWNER];
@@ -182,20 +195,18 @@ function conclude(context: Context, dead: number, { ready, crashed, untold, orph
   for (const slot of orphans) runner.deliver(slot);
   publishReady(context);
   submitAll(context);
-  // Wakes that were meant for the dead thread: let all look again.
-  events.notifyAll();
-  for (let thread = 0; thread < context.threads; thread++) if (thread !== dead) events.notify(thread, true);
+  // Wakes that were meant for a dead thread: let all look again.
+  for (let thread = 0; thread < context.threads; thread++) events.notify(thread, true);
 }
 
 class Recovery implements Findings {
   readonly ready: number[] = [];
-  readonly crashed: number[] = [];
+  readonly crashed: { slot: number; thread: number }[] = [];
   readonly untold: number[] = [];
   readonly orphans: number[] = [];
   readonly #context: Context;
-  readonly #dead: number;
+  readonly #dead: ReadonlySet<number>;
   readonly #others: readonly number[];
-  readonly #block: number;
   /** Slots of jobs that are in a queue, or in their owner's list of finished jobs. */
   #queued = new Uint8Array(0);
   /** For each group, its jobs that have a slot. */
@@ -203,19 +214,19 @@ class Recovery implements Findings {
   /** Jobs that somebody's scheduled job waits for, and that are not scheduled. */
   readonly #unsealed: number[] = [];
 
-  constructor(context: Context, dead: number, others: readonly number[]) {
+  constructor(context: Context, dead: readonly number[], others: readonly number[]) {
     this.#context = context;
-    this.#dead = dead;
+    this.#dead = new Set(dead);
     this.#others = others;
-    this.#block = context.memory.layout.blockOf(dead);
   }
 
   repair(): this {
     const { memory } = this.#context;
     memory.reach(memory.i32[H_REGIONS_END] - 1);
-    this.#repairStructures();
+    for (const thread of this.#dead) this.#repairStructures(thread);
     this.#findQueued();
-    const pinned = memory.i32[this.#block + B_PINNING] !== 0;
+    let pinned = false;
+    for (const thread of this.#dead) pinned ||= hasPins(this.#context, thread);
     this.#forEachJob((slot, header) => {
       if (pinned) memory.i32[(slot << SLOT_LOG) + S_PINS] = 0;
       if (header & F_GROUP) this.#count(slot);
@@ -227,23 +238,23 @@ class Recovery implements Findings {
     });
     for (let slot = this.#unsealed.pop(); slot !== undefined; slot = this.#unsealed.pop()) this.#seal(slot);
     this.#countGroups();
-    this.#clearBlock();
+    for (const thread of this.#dead) this.#clearBlock(thread);
     return this;
   }
 
-  /** Completes what the dead thread was doing to queues, pools and the event count. */
-  #repairStructures(): void {
+  /** Completes what a dead thread was doing to queues, pools and the event count. */
+  #repairStructures(dead: number): void {
     const { memory, slots, edges, payloads, deques, events } = this.#context;
     const { i32, layout } = memory;
-    if (i32[this.#block + B_PHASE] === INSIDE) {
+    if (i32[layout.blockOf(dead) + B_PHASE] === INSIDE) {
       slots.repair();
       edges.repair();
       payloads.repair();
     }
-    deques[this.#dead].repair();
+    deques[dead].repair();
     const asleep = (thread: number) =>
       this.#others.includes(thread) && i32[layout.blockOf(thread) + B_PHASE] === ASLEEP;
-    events.repair(this.#dead, asleep);
+    events.repair(dead, asleep);
   }
 
   #findQueued(): void {
@@ -256,10 +267,10 @@ class Recovery implements Findings {
     this.#queued = queued;
     for (let thread = 0; thread < threads; thread++) {
       const block = layout.blockOf(thread);
-      // What the dead thread has not published is nobody's.
-      const heldBack = thread === this.#dead ? 0 : i32[block + B_HELD_BACK];
+      // What a dead thread has not published is nobody's.
+      const heldBack = this.#dead.has(thread) ? 0 : i32[block + B_HELD_BACK];
       deques[thread].forEach(heldBack, note);
-      if (thread === this.#dead) continue;
+      if (this.#dead.has(thread)) continue;
       for (let slot = i32[block + B_FINISHED]; slot !== 0; slot = i32[(slot << SLOT_LOG) + S_LINK]) note(slot);
     }
     unpublished.forEach(note);
@@ -295,10 +306,10 @@ class Recovery implements Findings {
     this.#members.set(group, (this.#members.get(group) ?? 0) + 1);
   }
 
-  /** Whether the dead thread has a job in hand, and in which way: BUILDING, HELD, ASIDE, or 0. */
+  /** Whether a dead thread has a job in hand, and in which way: BUILDING, HELD, ASIDE, or 0. */
   #inDeadHands(slot: number): number {
     const unmet = this.#context.memory.i32[(slot << SLOT_LOG) + S_UNMET];
-    return unmet >= BUILDING && (unmet & HOLDER_MASK) === this.#dead ? unmet & (BUILDING | HELD | ASIDE) : 0;
+    return unmet >= BUILDING && this.#dead.has(unmet & HOLDER_MASK) ? unmet & (BUILDING | HELD | ASIDE) : 0;
   }
 
   /** Whether any thread has a job in hand. */
@@ -330,7 +341,7 @@ class Recovery implements Findings {
       releaseSlot(this.#context, slot);
       return;
     }
-    if (i32[address + S_OWNER] === this.#dead) {
+    if (this.#dead.has(i32[address + S_OWNER])) {
       if (list < 0 && this.#inHand(slot)) {
         this.orphans.push(slot);
         return;
@@ -357,8 +368,10 @@ class Recovery implements Findings {
   }
 
   #takeOver(slot: number): void {
-    this.#context.memory.i32[(slot << SLOT_LOG) + S_UNMET] = HELD | MAIN;
-    this.crashed.push(slot);
+    const { i32 } = this.#context.memory;
+    const word = (slot << SLOT_LOG) + S_UNMET;
+    this.crashed.push({ slot, thread: i32[word] & HOLDER_MASK });
+    i32[word] = HELD | MAIN;
   }
 
   /** Meets the edges that lead to a job from none that has still to finish, and counts the others. @returns how many */
@@ -397,7 +410,7 @@ class Recovery implements Findings {
     );
   }
 
-  /** Schedules a job that the dead thread was about to schedule, as it had something after it. */
+  /** Schedules a job that a dead thread was about to schedule, as it had something after it. */
   #seal(slot: number): void {
     const { i32 } = this.#context.memory;
     const address = slot << SLOT_LOG;
@@ -421,7 +434,7 @@ class Recovery implements Findings {
     const orphaned = orphanGroups.get(this.#context) ?? [];
     const groups = [...orphaned];
     for (let thread = 0; thread < threads; thread++) {
-      if (thread === this.#dead) continue;
+      if (this.#dead.has(thread)) continue;
       for (let group = i32[layout.blockOf(thread) + B_GROUPS]; group !== 0; group = i32[group + G_NEXT])
         groups.push(group);
     }
@@ -433,12 +446,14 @@ class Recovery implements Findings {
     }
     const unfinished = (group: number) => (this.#members.get(group) ?? 0) + (apart.get(group) ?? 0);
     for (const group of groups) i32[group + G_DONE] = (i32[group + G_COUNT] - unfinished(group)) & 0x7fffffff;
-    for (let group = i32[this.#block + B_GROUPS]; group !== 0; group = i32[group + G_NEXT]) {
-      // Nobody waits for it, nor adds to it, any more.
-      i32[group + G_OWNER] = MAIN;
-      i32[group + G_COUNT] = unfinished(group);
-      i32[group + G_DONE] = 0;
-      orphaned.push(group);
+    for (const thread of this.#dead) {
+      for (let group = i32[layout.blockOf(thread) + B_GROUPS]; group !== 0; group = i32[group + G_NEXT]) {
+        // Nobody waits for it, nor adds to it, any more.
+        i32[group + G_OWNER] = MAIN;
+        i32[group + G_COUNT] = unfinished(group);
+        i32[group + G_DONE] = 0;
+        orphaned.push(group);
+      }
     }
     const left = orphaned.filter((group) => {
       if (i32[group + G_DONE] !== i32[group + G_COUNT]) return true;
@@ -449,11 +464,23 @@ class Recovery implements Findings {
   }
 
   /** As a new thread finds it; but busy, so that nobody takes the place to be empty. */
-  #clearBlock(): void {
-    const { i32 } = this.#context.memory;
-    const words = [B_FINISHED, B_SUSPENDED, B_TIMED, B_HELD_BACK, B_GROUP, B_COUNTED, B_GROUPS, B_PINNING];
-    for (const word of words) i32[this.#block + word] = 0;
-    i32[this.#block + B_PHASE] = OUTSIDE;
-    i32[this.#block + B_ACTIVITY] = BUSY;
+  #clearBlock(dead: number): void {
+    const { i32, layout } = this.#context.memory;
+    const block = layout.blockOf(dead);
+    const words = [
+      B_FINISHED,
+      B_SUSPENDED,
+      B_TIMED,
+      B_HELD_BACK,
+      B_GROUP,
+      B_COUNTED,
+      B_GROUPS,
+      B_PINNING,
+      B_EXIT,
+      B_RAN,
+    ];
+    for (const word of words) i32[block + word] = 0;
+    i32[block + B_PHASE] = OUTSIDE;
+    i32[block + B_ACTIVITY] = BUSY;
   }
 }

@@ -55,6 +55,7 @@ export function makeRoom(context: Context): boolean {
     context.leave();
     Atomics.wait(nobody, 0, 0, PAUSE);
     context.enter();
+    context.watch();
   }
   context.setActivity(BUSY);
   reclaim(context);

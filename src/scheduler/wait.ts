@@ -47,6 +47,8 @@ const MAIN_DEPTH = 256;
 
 /** Looks at the queues this often before going to sleep: some 20 microseconds. */
 const SPINS = 300;
+/** How long the main thread sleeps at the most before it looks whether the workers are still there, in milliseconds. */
+const WATCH_EVERY = 50;
 /** How long a thread sleeps on an outsider before it looks for jobs again, in milliseconds. */
 const DOZE = 1;
 
@@ -164,11 +166,13 @@ function sleep(context: Context, target: Settleable): void {
   } else {
     context.setActivity(IDLE);
     context.leave(state === WAITING ? ASLEEP : OUTSIDE);
-    events.commit(me, state);
+    const notified = events.commit(me, state, me === MAIN ? WATCH_EVERY : Number.POSITIVE_INFINITY);
     context.enter();
-    if (state === WAITING) events.endSearch();
+    const woken = notified || events.cancel(me, state);
+    if (notified && state === WAITING) events.endSearch();
     context.setActivity(BUSY);
     drainFinished(context);
+    if (!woken) context.watch();
   }
   // The wake may have been for work, and we may be done waiting: pass it on. If not, we take one job
   // next, and there may be more.
@@ -198,9 +202,10 @@ function sleepBlocked(context: Context, target: Settleable, postponedSome: boole
     context.enter();
     const woken = notified || events.cancel(me, state);
     const hopeless = !woken && nobodyCanGoOn(context);
-    if (woken && state === WAITING) events.endSearch();
+    if (notified && state === WAITING) events.endSearch();
     context.setActivity(BUSY);
     if (woken) break;
+    context.watch();
     // Twice: a thread may have been between two states.
     vain = hopeless ? vain + 1 : 0;
     if (vain === 2) return VAIN;

@@ -1,5 +1,5 @@
 /** What a worker does all its life: execute, look around, go round its event loop, sleep. */
-import { ASLEEP, BLOCKED, CANCELLING, DEAD, H_STATE, RUNNING, STOPPED, STOPPING } from "../memory/layout.js";
+import { ASLEEP, B_RAN, BLOCKED, CANCELLING, DEAD, H_STATE, RUNNING, STOPPED, STOPPING } from "../memory/layout.js";
 import { anySuspended, overdraw } from "./asynchronous.js";
 import { BUSY, type Context, IDLE } from "./context.js";
 import { drainFinished, execute } from "./finish.js";
@@ -68,6 +68,7 @@ function runSlice(context: Context, job: number): boolean {
     job = execute(context, job);
     if (--countdown > 0) continue;
     const now = performance.now();
+    context.memory.i32[context.block + B_RAN] = 1;
     if (now >= end) {
       context.running = 0;
       if (job !== 0) {
@@ -148,11 +149,10 @@ function mayStop(context: Context): boolean {
   return Atomics.compareExchange(memory.i32, H_STATE, state, STOPPED) === state || mayStop(context);
 }
 
-/** Tells the others that this worker ends although it was not told to, so that nobody waits for what it was doing. */
-export function announceDeath(context: Context): void {
+/** Tells all threads that no job will run any more, so that nobody waits for one. */
+export function giveUp(context: Context): void {
   // Pairs with the last look of who is about to sleep in `wait`.
   Atomics.store(context.memory.i32, H_STATE, DEAD);
-  context.setActivity(BLOCKED);
   for (let thread = 0; thread < context.threads; thread++) context.events.notify(thread, true);
 }
 
