@@ -45,6 +45,7 @@ export function smallLayout({ layout }: Library, threads: number, sizes: Sizes =
     exchanges: shapes.map((_, k) => 1024 + 64 * k),
     slotLimit,
     events,
+    controls: 900,
     baseWords: REGION_WORDS,
     maxWords: SLOTS * REGION_WORDS,
     blockOf: (thread) => blocks + thread * BLOCK_WORDS,
