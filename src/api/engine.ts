@@ -19,6 +19,7 @@ import { Context, MAIN } from "../scheduler/context.js";
 import { drainFinished } from "../scheduler/finish.js";
 import * as graph from "../scheduler/graph.js";
 import { freeGroup, makeGroup } from "../scheduler/group.js";
+import { runMainJobs } from "../scheduler/main-loop.js";
 import { endStretch, submitAll, submitReady } from "../scheduler/ready.js";
 import { makeRoom, reclaim } from "../scheduler/room.js";
 import { releaseGroupSlot, releaseSlot, retire, takeGroupSlot, takeSlot } from "../scheduler/slots.js";
@@ -27,7 +28,7 @@ import { Codec, FEW } from "../values/codec.js";
 import { NoRoom, TooLarge } from "../values/room.js";
 import type { Link } from "../values/shared-objects.js";
 import { addHolder, removeHolder } from "./blocking.js";
-import { setCurrent } from "./current.js";
+import { addMainEngine, removeMainEngine, setCurrent } from "./current.js";
 import {
   ArenaFullError,
   DependencyCycleError,
@@ -54,6 +55,7 @@ export class Engine {
   readonly #publish = () => holdNothingBack(this.context);
   /** Why nothing more may be submitted from here, once that is so. */
   closed: ShutdownError | undefined;
+  #ended = false;
 
   /** @param report called with a failure that nobody has waited for */
   constructor(
@@ -69,13 +71,15 @@ export class Engine {
     this.runner = new JobRunner(functions, report);
     this.context = new Context(buffer, layout, me, this.runner, concurrency, endStretch);
     this.codec = new Codec(this.context, links, new HandleCodec(this));
-    this.listener = new Listener(this.context, this.runner);
+    this.listener = new Listener(this.context, this.runner, () => this.#onMain(() => runMainJobs(this.context)));
     this.runner.attach(this.context, this.codec);
   }
 
   /** To be called when the system is ready, before anything is submitted here. Ends with `abandon`. */
   open(): void {
     addHolder(this.#publish);
+    if (this.context.me === MAIN) addMainEngine(this);
+    this.listener.expect();
   }
 
   /** Makes a job of the arguments `a` to `d`, or of `all` if there are more than FEW. */
@@ -128,7 +132,7 @@ export class Engine {
     d: unknown,
     all: readonly unknown[],
   ): Job<unknown> {
-    if (this.closed !== undefined) throw this.closed;
+    if (this.closed !== undefined) this.checkOpen();
     const header = this.functions.headerOf(fn);
     let slot = takeSlot(this.context, header, prerequisites, 0);
     if (slot === 0) slot = this.#takeWhenFull(header, () => takeSlot(this.context, header, prerequisites, 0));
@@ -197,7 +201,7 @@ export class Engine {
     this.check(job, "the job");
     if (job._state !== PENDING || !this.#hold(job)) return;
     try {
-      if (this.closed !== undefined && graph.isUnscheduled(this.context, job._slot)) throw this.closed;
+      if (this.closed !== undefined && graph.isUnscheduled(this.context, job._slot)) this.checkOpen();
       const cycle = graph.schedule(this.context, job._slot);
       if (cycle !== undefined) throw new DependencyCycleError(cycle.map((slot) => this.runner.nameIn(slot)).reverse());
     } finally {
@@ -233,14 +237,24 @@ export class Engine {
    * died, WouldBlockError if it needs an asynchronous job that nobody can go on with
    */
   help(target: Job<unknown> | Group): void {
-    const before = this.context.enter();
-    const current = setCurrent(this);
+    const { context } = this;
+    const before = context.enter();
     try {
-      this.#checkWait(waitFor(this.context, target), target);
+      const outcome = context.me === MAIN ? this.#onMain(() => waitFor(context, target)) : waitFor(context, target);
+      this.#checkWait(outcome, target);
     } finally {
-      setCurrent(current);
-      if (this.context.me === MAIN) this.listener.resume();
-      this.context.leave(before);
+      context.leave(before);
+    }
+  }
+
+  /** Executes jobs on the main thread. On workers, this engine is always the current one. */
+  #onMain<R>(execute: () => R): R {
+    const before = setCurrent(this);
+    try {
+      return execute();
+    } finally {
+      setCurrent(before);
+      this.listener.resume();
     }
   }
 
@@ -256,11 +270,13 @@ export class Engine {
 
   /** Executes jobs until `target`, which notifies nobody here, has settled. For a thread that is executing a job. */
   helpUntil(target: Outsider): void {
-    const before = this.context.enter();
+    const { context } = this;
+    const before = context.enter();
     try {
-      waitForOutsider(this.context, target);
+      if (context.me === MAIN) this.#onMain(() => waitForOutsider(context, target));
+      else waitForOutsider(context, target);
     } finally {
-      this.context.leave(before);
+      context.leave(before);
     }
   }
 
@@ -366,8 +382,10 @@ export class Engine {
     return failure === 0 ? undefined : this.runner.errorOf(failure, "(a job of a group)");
   }
 
+  /** @throws ShutdownError if nothing may be submitted: after a shutdown, only jobs may do so until all has stopped */
   checkOpen(): void {
-    if (this.closed !== undefined) throw this.closed;
+    const { running, suspended } = this.context;
+    if (this.closed !== undefined && (this.#ended || (running === 0 && suspended === 0))) throw this.closed;
   }
 
   /** A handle on this thread for a job of another. */
@@ -433,7 +451,7 @@ export class Engine {
     this.listener.settle();
     let slot = take();
     while (slot === 0) {
-      const inJob = context.me !== MAIN || context.depth > 0;
+      const inJob = context.me !== MAIN || context.running !== 0;
       if (!inJob) submitAll(context);
       const worthwhile = inJob && makeRoom(context);
       // Also after a vain look at the others: they may have made room just before they fell idle.
@@ -493,10 +511,12 @@ export class Engine {
 
   /** Fails handles that will never settle, because the system has stopped. */
   abandon(error: ShutdownError): void {
+    this.#ended = true;
     this.takeOver();
     this.runner.abandon(error);
     this.listener.settle();
     removeHolder(this.#publish);
+    removeMainEngine(this);
   }
 }
 

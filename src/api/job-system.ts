@@ -50,7 +50,9 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
     const layout = layoutFor(threads + 1, maxJobs);
     const workers = new WorkerPool(threads, resourceLimits);
     const report = (error: Error) => system.#report(error);
-    const engine = new Engine(undefined, layout, MAIN, functions, concurrency, workers.links.all, report);
+    // The creating thread starts as many asynchronous jobs as it is given: its program's awaiting must not hold them up.
+    const unlimited = Number.POSITIVE_INFINITY;
+    const engine = new Engine(undefined, layout, MAIN, functions, unlimited, workers.links.all, report);
     const system = new JobSystem(engine, workers);
     await workers.start({
       buffer: engine.context.memory.buffer,

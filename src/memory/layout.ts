@@ -19,7 +19,7 @@ export const H_STATE = 2 * LINE; // RUNNING, STOPPING, CANCELLING, STOPPED or DE
 export const H_EPOCH = 3 * LINE + 2; // atomic: recoveries that have begun and ended; odd while one is under way, see recovery.ts
 export const H_TIMED = 3 * LINE; // atomic: live jobs with a time limit, which the main thread watches
 export const H_PRIORITIES = 3 * LINE + 1; // 1 once any job has had another priority than normal
-export const H_MAIN_JOBS = 4 * LINE; // atomic: stack of ready jobs that only the main thread runs
+export const H_MAIN_JOBS = 4 * LINE; // atomic: stack of ready jobs that only the main thread runs; see main-jobs.ts
 export const H_POOLS = 5 * LINE; // two words for each pool: where to carve next, cells carved
 
 /** Values of H_STATE. */
@@ -79,6 +79,7 @@ export const F_CONTROLLED = 1 << 28; // has a control record
 export const F_HIGH = 1 << 29; // goes before others
 export const F_LOW = 1 << 30; // goes after others
 export const F_MAIN = 1 << 31; // only the main thread runs it
+export const F_APART = F_HIGH | F_LOW | F_MAIN; // when ready, it does not go into the normal deque
 
 /**
  * S_UNMET, where nothing is to be counted: which thread has the job in hand. Read when that thread has died; see recovery.ts.

@@ -75,6 +75,11 @@ export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
+/** As `turn`, if anything else keeps this thread alive; it does not. */
+export function turnIfAlive(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve).unref());
+}
+
 /** The longest delay of a timer, in milliseconds. */
 const LONGEST = 2 ** 31 - 1;
 

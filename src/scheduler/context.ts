@@ -3,6 +3,8 @@ import {
   B_ACTIVITY,
   B_COUNTED,
   B_DEQUE,
+  B_DEQUE_HIGH,
+  B_DEQUE_LOW,
   B_EXIT,
   B_GROUP,
   B_HELD_BACK,
@@ -50,8 +52,16 @@ export interface Runner {
   retry(slot: number): boolean;
 }
 
-/** The creating thread. It only submits, and helps while it waits; the others are workers. */
+/** The creating thread. It submits, runs its own jobs, and helps while it waits; the others are workers. */
 export const MAIN = 0;
+
+/** The queues of ready jobs of one priority. */
+export interface Level {
+  /** Of each thread. */
+  readonly deques: readonly Deque[];
+  /** This thread's own. */
+  readonly own: Deque;
+}
 
 export class Context {
   readonly memory: Memory;
@@ -61,8 +71,13 @@ export class Context {
   readonly slots: Pool;
   readonly edges: Pool;
   readonly payloads: Payloads;
-  readonly deques: readonly Deque[];
-  readonly deque: Deque;
+  readonly high: Level;
+  readonly normal: Level;
+  readonly low: Level;
+  /** In which order they are looked through: see ready.ts. */
+  readonly highFirst: readonly Level[];
+  readonly normalFirst: readonly Level[];
+  readonly lowFirst: readonly Level[];
   readonly events: EventCount;
   readonly runner: Runner;
   /** With one worker: first-in first-out, and only the worker executes. */
@@ -94,6 +109,18 @@ export class Context {
   readonly waiting: number[] = [];
   /** In how many looks for a job submitted ones come first: see ready.ts. */
   untilFair = 1;
+  /** Jobs found since priorities have counted, modulo a round: see ready.ts. */
+  found = 0;
+  /** What kinds of jobs (F_HIGH, F_LOW, F_MAIN) were appended apart and not yet published: see ready.ts. */
+  apart = 0;
+  /** The newest and the oldest job for the main thread that was appended and not yet published: see main-jobs.ts. */
+  newestForMain = 0;
+  oldestForMain = 0;
+  /** On the main thread: its jobs that it has taken, oldest first; whether any are under way; in which round; those set aside. */
+  taken = 0;
+  holding = false;
+  round = 0;
+  readonly postponedHere: number[] = [];
   /** threads: 1 – items appended on the main thread and not yet published. */
   unpublished: number[] = [];
   /** Jobs submitted in this stretch: see ready.ts. */
@@ -125,11 +152,19 @@ export class Context {
     this.edges = new Pool(memory, me, POOL_EDGES);
     this.payloads = new Payloads(memory, me);
     const allocate = (words: number) => memory.addRegions(Math.ceil(words / REGION_WORDS));
-    this.deques = Array.from(
-      { length: layout.threads },
-      (_, thread) => new Deque(memory, layout.blockOf(thread) + B_DEQUE, allocate),
-    );
-    this.deque = this.deques[me];
+    const levelAt = (offset: number): Level => {
+      const deques = Array.from(
+        { length: layout.threads },
+        (_, thread) => new Deque(memory, layout.blockOf(thread) + offset, allocate),
+      );
+      return { deques, own: deques[me] };
+    };
+    this.normal = levelAt(B_DEQUE);
+    this.high = levelAt(B_DEQUE_HIGH);
+    this.low = levelAt(B_DEQUE_LOW);
+    this.highFirst = [this.high, this.normal, this.low];
+    this.normalFirst = [this.normal, this.low, this.high];
+    this.lowFirst = [this.low, this.normal, this.high];
     this.events = new EventCount(memory, layout.events, layout.threads);
     this.runner = runner;
     this.concurrency = concurrency;

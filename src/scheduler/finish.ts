@@ -30,7 +30,7 @@ import { mayStart, postpone, unsuspend } from "./asynchronous.js";
 import type { Context } from "./context.js";
 import { passOn, wordsOf } from "./graph.js";
 import { countGroupJob, flushGroup } from "./group.js";
-import { appendReady, endStretch, PUBLISH_EVERY, publishReady } from "./ready.js";
+import { appendReady, endStretch, mayHandOff, PUBLISH_EVERY, publishReady, submitAll } from "./ready.js";
 import { releaseGroupSlot, unpinned } from "./slots.js";
 
 /**
@@ -53,7 +53,7 @@ export function execute(context: Context, slot: number): number {
   } else if (group === 0 && i32[address + S_FAILURE] !== 0) {
     if (!(header & F_OBSERVER)) runner.drop(slot);
   } else if (header & F_ASYNC && !mayStart(context)) {
-    postpone(context, slot);
+    postpone(context, slot, header);
     return 0;
   } else if (!(header & F_OBSERVER)) {
     context.running = slot;
@@ -85,6 +85,8 @@ export function finishSuspended(context: Context, slot: number): void {
     }
   }
   endStretch(context);
+  // threads: 1 – before the main thread counts it as finished, what follows is to be there.
+  submitAll(context);
   unsuspend(context);
 }
 
@@ -114,7 +116,7 @@ function finish(context: Context, slot: number): number {
     return finishWhole(context, slot);
   }
   if (own) context.runner.deliver(slot);
-  if (target === 0 || !context.fifo) return target;
+  if (target === 0 || mayHandOff(context, target)) return target;
   appendReady(context, target);
   publishReady(context);
   return 0;
@@ -152,7 +154,7 @@ function finishWhole(context: Context, slot: number): number {
     memory.reach(target << SLOT_LOG);
     passOn(context, slot, target);
     if (meets(context, target, words)) {
-      if (next === 0 && !context.fifo) {
+      if (next === 0 && mayHandOff(context, target)) {
         next = target;
       } else {
         appendReady(context, target);

@@ -50,6 +50,7 @@ import {
   G_NEXT,
   G_OWNER,
   H_EPOCH,
+  H_MAIN_JOBS,
   H_REGIONS_END,
   HELD,
   HOLDER_MASK,
@@ -244,21 +245,21 @@ class Recovery implements Findings {
 
   /** Completes what a dead thread was doing to queues, pools and the event count. */
   #repairStructures(dead: number): void {
-    const { memory, slots, edges, payloads, deques, events } = this.#context;
+    const { memory, slots, edges, payloads, highFirst, events } = this.#context;
     const { i32, layout } = memory;
     if (i32[layout.blockOf(dead) + B_PHASE] === INSIDE) {
       slots.repair();
       edges.repair();
       payloads.repair();
     }
-    deques[dead].repair();
+    for (const { deques } of highFirst) deques[dead].repair();
     const asleep = (thread: number) =>
       this.#others.includes(thread) && i32[layout.blockOf(thread) + B_PHASE] === ASLEEP;
     events.repair(dead, asleep);
   }
 
   #findQueued(): void {
-    const { memory, deques, threads, unpublished } = this.#context;
+    const { memory, normal, high, low, threads, unpublished, taken } = this.#context;
     const { i32, layout } = memory;
     const queued = new Uint8Array((i32[H_REGIONS_END] / REGION_WORDS) * (S_COLD / SLOT_WORDS));
     const note = (slot: number) => {
@@ -269,11 +270,16 @@ class Recovery implements Findings {
       const block = layout.blockOf(thread);
       // What a dead thread has not published is nobody's.
       const heldBack = this.#dead.has(thread) ? 0 : i32[block + B_HELD_BACK];
-      deques[thread].forEach(heldBack, note);
+      normal.deques[thread].forEach(heldBack, note);
+      high.deques[thread].forEach(0, note);
+      low.deques[thread].forEach(0, note);
       if (this.#dead.has(thread)) continue;
       for (let slot = i32[block + B_FINISHED]; slot !== 0; slot = i32[(slot << SLOT_LOG) + S_LINK]) note(slot);
     }
     unpublished.forEach(note);
+    for (const first of [i32[H_MAIN_JOBS], taken]) {
+      for (let slot = first; slot > 0; slot = i32[(slot << SLOT_LOG) + S_LINK]) note(slot);
+    }
   }
 
   #forEachJob(use: (slot: number, header: number) => void): void {

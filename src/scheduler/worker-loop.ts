@@ -4,6 +4,7 @@ import { anySuspended, overdraw } from "./asynchronous.js";
 import { BUSY, type Context, IDLE } from "./context.js";
 import { drainFinished, execute } from "./finish.js";
 import { flushGroup } from "./group.js";
+import { letGoOfMainJobs, NOT_AT_REST, roundAtRest } from "./main-jobs.js";
 import { appendReady, endStretch, findReady, nothingReady, publishReady, submitAll } from "./ready.js";
 import { relax } from "./relax.js";
 
@@ -29,7 +30,7 @@ export interface Surroundings {
 /** Executes jobs until the system is stopped and nothing is left to do. */
 export async function workerLoop(context: Context, surroundings: Surroundings): Promise<void> {
   context.enter();
-  context.deque.resume();
+  for (const level of context.highFirst) level.own.resume();
   context.setActivity(BUSY);
   let job = 0;
   for (;;) {
@@ -139,12 +140,17 @@ async function sleep(context: Context, surroundings: Surroundings): Promise<bool
 function mayStop(context: Context): boolean {
   const { state, events, threads, memory } = context;
   if (state === RUNNING || state === DEAD) return false;
+  const round = roundAtRest(context);
+  // The main thread wakes us when it has run its own jobs, as we are to run what follows them.
+  if (round === NOT_AT_REST) return false;
   if (state === STOPPED) return true;
   // Before the look at the queues: a job that has finished since has published what follows it. By force, none is waited for.
   if (state === STOPPING && anySuspended(context)) return false;
   // Every worker has announced its sleep, and there is nothing to find: as only running workers make
   // jobs ready now, none will come. The order matters: first that all sleep, then that nothing is there.
   if (events.sleepers < threads - 1 || !nothingReady(context)) return false;
+  // Nor has the main thread made any ready by jobs of its own; else it wakes us.
+  if (roundAtRest(context) !== round) return false;
   // Seen by the others, who are woken by the caller. Settles with a worker that dies, and a shutdown by force.
   return Atomics.compareExchange(memory.i32, H_STATE, state, STOPPED) === state || mayStop(context);
 }
@@ -166,5 +172,7 @@ export function stopWorkers(context: Context, force: boolean): void {
   if (state !== STOPPED && state !== DEAD) {
     Atomics.compareExchange(memory.i32, H_STATE, state, force ? CANCELLING : STOPPING);
   }
+  // By force, nobody waits for its suspended jobs.
+  if (context.running === 0) letGoOfMainJobs(context);
   context.events.notifyAll();
 }
