@@ -9,6 +9,7 @@ import { Functions } from "./functions.js";
 import { Group } from "./group.js";
 import type { Job } from "./job.js";
 import { checkForce, checkOptions, type JobSystemOptions } from "./options.js";
+import { WatchTimer } from "./watch-timer.js";
 import { WorkerPool } from "./worker-pool.js";
 
 /** What `shutdown` reports. */
@@ -32,6 +33,7 @@ export interface ShutdownReport {
 export class JobSystem extends EventEmitter<{ error: [Error] }> implements AsyncDisposable {
   readonly #engine: Engine;
   readonly #workers: WorkerPool;
+  readonly #watch: WatchTimer;
   #stopping: Promise<ShutdownReport> | undefined;
 
   /**
@@ -66,6 +68,9 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
     super();
     this.#engine = engine;
     this.#workers = workers;
+    this.#watch = new WatchTimer(engine.context, () => engine.listener.settle());
+    engine.onLimit = () => this.#watch.start();
+    engine.listener.onLimit = engine.onLimit;
     workers.onUnobserved = (failure) => this.#report(engine.runner.errorFromBytes(failure));
     workers.onCrash = (reason) => this.#crash(reason);
     engine.listener.active = true;
@@ -176,6 +181,7 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
     engine.listener.keepAlive = () => {};
     this.#workers.keepAlive(true);
     await this.#workers.stopped;
+    this.#watch.stop();
     engine.takeOver();
     const report = { neverScheduled: engine.runner.unscheduledByName() };
     engine.listener.stop();
@@ -195,6 +201,7 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
     // Until they have ended: somebody may be waiting for that.
     this.#workers.keepAlive(true);
     this.#workers.terminate();
+    this.#watch.stop();
     engine.abandon(engine.closed);
     engine.listener.stop();
     this.#stopping ??= this.#workers.stopped.then(() => ({ neverScheduled: {} }));

@@ -8,12 +8,14 @@
  */
 import { B_FINISHED } from "../memory/layout.js";
 import type { Context } from "../scheduler/context.js";
+import { anyLimited } from "../scheduler/control.js";
 import { drainFinished } from "../scheduler/finish.js";
 import { relax } from "../scheduler/relax.js";
 import { LISTENING, URGENT } from "../sync/event-count.js";
 import type { Group } from "./group.js";
 import type { Job } from "./job.js";
 import type { JobRunner } from "./job-runner.js";
+import type { JobSignals } from "./job-signals.js";
 import { DONE, deferred, FAILED } from "./outcomes.js";
 
 /** How long to look before listening, in milliseconds; about as long as two threads take to wake each other. */
@@ -27,6 +29,7 @@ const REST = 32;
 export class Listener {
   readonly #context: Context;
   readonly #runner: JobRunner;
+  readonly #signals: JobSignals;
   readonly #groups = new Set<Group>();
   #promises = 0;
   /** How many vain looks are left; below 0, how often yet not to look. */
@@ -40,9 +43,13 @@ export class Listener {
   /** Keeps the process alive while something is awaited. */
   keepAlive: (on: boolean) => void = () => {};
 
-  constructor(context: Context, runner: JobRunner) {
+  /** Called when there are jobs with a time limit, which this thread is to watch. */
+  onLimit: () => void = () => {};
+
+  constructor(context: Context, runner: JobRunner, signals: JobSignals) {
     this.#context = context;
     this.#runner = runner;
+    this.#signals = signals;
   }
 
   promiseOf<R>(job: Job<R>): Promise<R> {
@@ -83,6 +90,7 @@ export class Listener {
   /** Drains what has finished. @returns whether no promise is open any more */
   settle(): boolean {
     drainFinished(this.#context);
+    this.#signals.abortAsked();
     for (const group of this.#groups) if (group._settle()) this.#groups.delete(group);
     if (this.#open > 0) return false;
     this.keepAlive(false);
@@ -151,6 +159,7 @@ export class Listener {
   #announce(): void {
     if (this.#stopped) return;
     this.#context.events.prepare(this.#context.me, this.#open > 0 ? LISTENING : URGENT);
+    if (anyLimited(this.#context)) this.onLimit();
   }
 
   async #loop(): Promise<void> {

@@ -10,6 +10,7 @@ import {
   E_TARGET,
   EDGE_MASK,
   F_ASYNC,
+  F_CONTROLLED,
   F_GROUP,
   F_OBSERVER,
   H_STATE,
@@ -27,6 +28,7 @@ import {
 } from "../memory/layout.js";
 import { mayStart, postpone, unsuspend } from "./asynchronous.js";
 import type { Context } from "./context.js";
+import { executeControlled } from "./controlled.js";
 import { passOn, wordsOf } from "./graph.js";
 import { countGroupJob, flushGroup } from "./group.js";
 import { appendReady, endStretch, PUBLISH_EVERY, publishReady } from "./ready.js";
@@ -44,6 +46,7 @@ export function execute(context: Context, slot: number): number {
   const header = i32[address + S_FUNCTION];
   const group = header & F_GROUP ? i32[address + S_OWNER] : 0;
   if (context.countedGroup !== group) flushGroup(context);
+  if (header & F_CONTROLLED) return executeControlled(context, slot, header);
   // A plain read: whoever sees a forced shutdown late runs one job more.
   if (i32[H_STATE] === CANCELLING && !(header & F_OBSERVER)) {
     runner.drop(slot);
@@ -86,6 +89,12 @@ export function finishSuspended(context: Context, slot: number): void {
   unsuspend(context);
 }
 
+/** As `finishSuspended`, for a job whose time was over before: somebody else has finished it. */
+export function dropSuspended(context: Context): void {
+  endStretch(context);
+  unsuspend(context);
+}
+
 /** Executes a job and all that is handed off from it. */
 export function executeAll(context: Context, slot: number): void {
   let next = slot;
@@ -93,7 +102,7 @@ export function executeAll(context: Context, slot: number): void {
 }
 
 /** Finishes a job that has not failed. Most have no continuation, or one that waits for nothing else. */
-function finish(context: Context, slot: number): number {
+export function finish(context: Context, slot: number): number {
   const { i32 } = context.memory;
   const word = (slot << SLOT_LOG) + S_CONTINUATIONS;
   const own = i32[(slot << SLOT_LOG) + S_OWNER] === context.me;
@@ -127,7 +136,7 @@ function onlyTarget(context: Context, head: number): number {
 }
 
 /** Finishes a job with all that may follow it. */
-function finishWhole(context: Context, slot: number): number {
+export function finishWhole(context: Context, slot: number): number {
   const { memory } = context;
   const address = slot << SLOT_LOG;
   let next = 0;
@@ -191,7 +200,7 @@ function oldestFirst(context: Context, newest: number): number {
 }
 
 /** Lets the thread that has the handle take over the outcome. */
-function tellOwner(context: Context, slot: number): void {
+export function tellOwner(context: Context, slot: number): void {
   const { memory, me, events } = context;
   const address = slot << SLOT_LOG;
   const owner = memory.i32[address + S_OWNER];

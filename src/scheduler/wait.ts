@@ -3,11 +3,13 @@ import { BLOCKED, DEAD, STOPPED } from "../memory/layout.js";
 import { LISTENING, WAITING } from "../sync/event-count.js";
 import { isBlocked, LOOK_EVERY, nobodyCanGoOn, restorePostponed } from "./asynchronous.js";
 import { BUSY, type Context, IDLE, MAIN } from "./context.js";
+import { anyLimited } from "./control.js";
 import { waitsForItself } from "./deadlock.js";
 import { drainFinished, execute, executeAll } from "./finish.js";
 import { flushGroup } from "./group.js";
 import { appendReady, endStretch, findReady, nothingReady, publishReady, submitAll } from "./ready.js";
 import { relax } from "./relax.js";
+import { WATCH_EVERY, watch } from "./watch.js";
 
 /** What can be waited for. */
 interface Target {
@@ -114,6 +116,7 @@ function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>)
     let job = mayTake(context) ? findReady(context) : 0;
     while (job !== 0) {
       job = execute(context, job);
+      watch(context);
       if (!target.settled) continue;
       if (job !== 0) {
         // Handed off to us, but we are done here: leave it to whoever is next.
@@ -123,6 +126,7 @@ function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>)
       return SETTLED;
     }
     if (target.settled) return SETTLED;
+    watch(context);
     flushGroup(context);
     const outcome = rest(context, target, restorePostponed(context));
     if (outcome !== ON) return outcome;
@@ -163,8 +167,7 @@ function sleep(context: Context, target: Settleable): void {
     events.cancel(me, state);
   } else {
     context.setActivity(IDLE);
-    events.commit(me, state);
-    if (state === WAITING) events.endSearch();
+    sleepFor(context, state, watches(context) ? WATCH_EVERY : Number.POSITIVE_INFINITY);
     context.setActivity(BUSY);
     drainFinished(context);
   }
@@ -191,11 +194,12 @@ function sleepBlocked(context: Context, target: Settleable, postponedSome: boole
       break;
     }
     context.setActivity(BLOCKED);
-    const woken = events.commit(me, state, LOOK_EVERY) || events.cancel(me, state);
+    const woken = sleepFor(context, state, watches(context) ? WATCH_EVERY : LOOK_EVERY);
     const hopeless = !woken && nobodyCanGoOn(context);
-    if (woken && state === WAITING) events.endSearch();
     context.setActivity(BUSY);
     if (woken) break;
+    watch(context);
+    if (target.settled) break;
     // Twice: a thread may have been between two states.
     vain = hopeless ? vain + 1 : 0;
     if (vain === 2) return VAIN;
@@ -203,6 +207,19 @@ function sleepBlocked(context: Context, target: Settleable, postponedSome: boole
   drainFinished(context);
   if (!nothingReady(context)) events.notifyOne();
   return ON;
+}
+
+/** Sleeps after `prepare` and the last look. @returns false when it was not woken and `timeout`, in milliseconds, is over */
+function sleepFor({ events, me }: Context, state: number, timeout: number): boolean {
+  // If a notifier was faster than `cancel`, that has ended the search itself.
+  if (!events.commit(me, state, timeout)) return events.cancel(me, state);
+  if (state === WAITING) events.endSearch();
+  return true;
+}
+
+/** Whether this thread is to look for jobs whose time is over; asked after the announcement of a sleep, see control.ts. */
+function watches(context: Context): boolean {
+  return context.me === MAIN && anyLimited(context);
 }
 
 /** Nobody can wake this thread for a job that becomes ready meanwhile, so it looks for one now and then. */

@@ -45,6 +45,7 @@ export function smallLayout({ layout }: Library, threads: number, sizes: Sizes =
     exchanges: shapes.map((_, k) => 1024 + 64 * k),
     slotLimit,
     events,
+    controls: 4096,
     baseWords: REGION_WORDS,
     maxWords: SLOTS * REGION_WORDS,
     blockOf: (thread) => blocks + thread * BLOCK_WORDS,
@@ -167,6 +168,14 @@ class ModelRunner implements Runner {
   }
 
   cancel(): void {}
+
+  abort(): void {}
+
+  timeOut(): void {}
+
+  now(): number {
+    return 0;
+  }
 }
 
 /** The outcomes that a context's thread has taken over. */
