@@ -5,8 +5,11 @@
  * To be woken costs tens to hundreds of microseconds, and a short job is done in one or two when a worker
  * is awake, or once one is. So when something was awaited, a microtask first looks for the outcome for
  * up to PATIENT milliseconds: as long as this is worth while, which it learns from how often it was.
+ *
+ * So that timers and requests get their turn whatever is awaited, at most MOST outcomes are taken over at once (pace.ts).
  */
 import { B_FINISHED } from "../memory/layout.js";
+import { turn } from "../platform/node.js";
 import type { Context } from "../scheduler/context.js";
 import { drainFinished } from "../scheduler/finish.js";
 import { relax } from "../scheduler/relax.js";
@@ -14,7 +17,8 @@ import { LISTENING, URGENT } from "../sync/event-count.js";
 import type { Group } from "./group.js";
 import type { Job } from "./job.js";
 import type { JobRunner } from "./job-runner.js";
-import { DONE, deferred, FAILED } from "./outcomes.js";
+import { deferred, FAILED } from "./outcomes.js";
+import { Pace } from "./pace.js";
 
 /** How long to look before listening, in milliseconds; about as long as two threads take to wake each other. */
 const PATIENT = 0.3;
@@ -23,6 +27,8 @@ const LOOKS = 64;
 /** After so many vain looks it listens at once, this many times. */
 const PATIENCE = 4;
 const REST = 32;
+/** How many outcomes to take over at once. */
+const MOST = 256;
 
 export class Listener {
   readonly #context: Context;
@@ -35,6 +41,9 @@ export class Listener {
   #listening = false;
   #expecting = false;
   #stopped = false;
+  /** Whether to go on in a later turn. */
+  #puttingOff = false;
+  readonly #pace = new Pace();
   /** Workers listen in their own loop. */
   active = false;
   /** Keeps the process alive while something is awaited. */
@@ -46,8 +55,7 @@ export class Listener {
   }
 
   promiseOf<R>(job: Job<R>): Promise<R> {
-    if (job._state === FAILED) return Promise.reject(job._outcome);
-    if (job._state === DONE) return Promise.resolve(job._outcome as R);
+    if (job._isSettled()) return this.#settled(job);
     let waiting = job._waiting;
     if (waiting === undefined) {
       waiting = deferred<R>();
@@ -56,6 +64,16 @@ export class Listener {
       this.#awaitSoon();
     }
     return waiting.promise;
+  }
+
+  #settled<R>(job: Job<R>): Promise<R> {
+    const { _state: state, _outcome: outcome } = job;
+    if (!this.active || this.#pace.mayGoOn()) {
+      return state === FAILED ? Promise.reject(outcome) : Promise.resolve(outcome as R);
+    }
+    const { promise, resolve, reject } = deferred<R>();
+    this.#pace.putOff(() => (state === FAILED ? reject(outcome) : resolve(outcome as R)));
+    return promise;
   }
 
   addGroup(group: Group): void {
@@ -80,9 +98,12 @@ export class Listener {
     this.#stopped = true;
   }
 
-  /** Drains what has finished. @returns whether no promise is open any more */
+  /** Takes over what has finished, or some of it. @returns whether no promise is open any more */
   settle(): boolean {
-    drainFinished(this.#context);
+    const context = this.#context;
+    if (this.active) drainFinished(context, MOST);
+    else drainFinished(context);
+    if (context.toDeliver !== 0) this.#goOnLater();
     for (const group of this.#groups) if (group._settle()) this.#groups.delete(group);
     if (this.#open > 0) return false;
     this.keepAlive(false);
@@ -104,7 +125,8 @@ export class Listener {
     this.#lookQueued = true;
     queueMicrotask(() => {
       this.#lookQueued = false;
-      if (!this.#lookAround()) this.#listen();
+      if (this.#pace.overdue) this.#goOnLater();
+      else if (!this.#lookAround()) this.#listen();
     });
   }
 
@@ -135,6 +157,15 @@ export class Listener {
     return false;
   }
 
+  #goOnLater(): void {
+    if (this.#puttingOff) return;
+    this.#puttingOff = true;
+    this.#pace.putOff(() => {
+      this.#puttingOff = false;
+      if (!this.#lookAround()) this.#listen();
+    });
+  }
+
   #listen(): void {
     if (!this.active) return;
     this.#announce();
@@ -163,7 +194,8 @@ export class Listener {
       this.settle();
       this.keepAlive(this.#open > 0);
       if (state === LISTENING && this.#open === 0) continue;
-      await Atomics.waitAsync(memory.i32, word, state).value;
+      if (this.#pace.overdue) await turn();
+      else await Atomics.waitAsync(memory.i32, word, state).value;
     }
   }
 }

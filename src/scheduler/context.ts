@@ -61,6 +61,8 @@ export class Context {
   cyclesPossible = false;
   /** Finished jobs that others were still looking at when their outcomes were to be taken over. */
   readonly undelivered: number[] = [];
+  /** Head of the list of finished jobs that were taken from this thread's stack and are still to be delivered, the oldest first. */
+  toDeliver = 0;
   readonly outstanding = new Outstanding();
   /** Jobs of groups that this thread has finished and not yet counted: see group.ts. */
   countedGroup = 0;
