@@ -17,6 +17,7 @@ export {
   ShutdownError,
   StaleJobError,
   UnknownJobFunctionError,
+  WorkerCrashedError,
   WouldBlockError,
 } from "./api/errors.js";
 export type { Group } from "./api/group.js";

@@ -1,12 +1,13 @@
 /** What runs on a worker thread: loads the modules, then executes jobs until the system stops. */
 import { setCurrent } from "./api/current.js";
 import { Engine } from "./api/engine.js";
+import { ShutdownError } from "./api/errors.js";
 import { Functions } from "./api/functions.js";
+import { Links } from "./api/links.js";
 import type { WorkerMessage, WorkerStart } from "./api/messages.js";
-import { linksOver } from "./api/worker-pool.js";
 import { layoutFor } from "./memory/layout.js";
 import { hasPendingWork, onExit, parentPort, printThrough, stayAlive, turn, workerData } from "./platform/node.js";
-import { announceDeath, workerLoop } from "./scheduler/worker-loop.js";
+import { workerLoop } from "./scheduler/worker-loop.js";
 import { describe, isInstance } from "./values/describe.js";
 
 const start = workerData as WorkerStart;
@@ -54,16 +55,18 @@ async function main(): Promise<void> {
     refuse(error);
     return;
   }
-  const links = linksOver(start.ports);
+  const links = new Links(start.ports);
   const report = (error: Error) => tell({ type: "unobserved", failure: engine.runner.errorToBytes(error) });
   const layout = layoutFor(start.threads, start.maxJobs);
-  const engine = new Engine(start.buffer, layout, start.me, functions, start.concurrency, links, report);
+  const engine = new Engine(start.buffer, layout, start.me, functions, start.concurrency, links.all, report);
   setCurrent(engine);
   engine.open();
   const letGo = stayAlive();
-  let stopped = false;
-  onExit(() => {
-    if (!stopped) announceDeath(engine.context);
+  for (const introduction of start.introductions) engine.codec.objects.learn(introduction);
+  engine.context.onRecovery = () => engine.codec.objects.receive();
+  onExit((code) => {
+    engine.closed = new ShutdownError("this worker thread is ending");
+    engine.context.noteExit(code);
   });
   tell({ type: "ready" });
   await workerLoop(engine.context, {
@@ -78,9 +81,8 @@ async function main(): Promise<void> {
       engine.runner.reportUnobserved();
     },
   });
-  stopped = true;
   tell({ type: "stopped" });
-  for (const port of start.ports) port?.close();
+  links.close();
   letGo();
 }
 

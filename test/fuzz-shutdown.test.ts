@@ -9,10 +9,6 @@ function create(threads: number): Promise<JobSystem> {
   return JobSystem.create({ threads, modules: [ODD_WORK] });
 }
 
-async function waitLater(group: Group): Promise<void> {
-  group.wait();
-}
-
 /** Everything that can be asked of a system that has stopped: each settles, or throws ShutdownError. */
 async function checkStopped(jobs: JobSystem, kept: Job<unknown>, group: Group): Promise<void> {
   for (const call of [
@@ -142,29 +138,6 @@ test(
   },
 );
 
-test("what a worker's death leaves unfinished settles, also when it is asked for later", GUARD, async () => {
-  for (const threads of [1, 2]) {
-    const jobs = await create(threads);
-    const reported: Error[] = [];
-    jobs.on("error", (error) => reported.push(error));
-    const kept = jobs.spawn(work.nothing);
-    const groups = Array.from({ length: 3 }, () => jobs.group());
-    jobs.run(work.exit);
-    for (const group of groups) for (let k = 0; k < 10; k++) group.run(work.sleep, 1);
-    const lost = jobs.run(work.exit);
-    await lost.then(undefined, (error: unknown) => assert.ok(error instanceof ShutdownError));
-    for (const [k, group] of groups.entries()) {
-      // Of two workers, the other one may have run them all.
-      const outcome = await (k === 0 ? waitLater(group) : group.then()).then(undefined, (error: unknown) => error);
-      if (threads === 1 || outcome !== undefined) assert.ok(outcome instanceof ShutdownError);
-      assert.throws(() => group.run(work.nothing), ShutdownError);
-      assert.equal(group.settled, true);
-    }
-    await checkStopped(jobs, kept, groups[0]);
-    assert.equal(reported.length, 1);
-  }
-});
-
 test(
   "what the main thread runs while it waits is followed, although the workers have stopped meanwhile",
   GUARD,
@@ -184,37 +157,6 @@ test(
     }
   },
 );
-
-test("a worker that dies while the main thread waits for it does not block it for ever", GUARD, async () => {
-  for (const die of [work.exit, work.exitLater]) {
-    const jobs = await create(1);
-    const reported: Error[] = [];
-    jobs.on("error", (error) => reported.push(error));
-    const dying = jobs.run(die);
-    const group = jobs.group();
-    group.run(work.sleep, 30);
-    group.run(work.sleep, 30);
-    group.run(work.exit);
-    assert.throws(() => group.wait(), ShutdownError);
-    await dying.then(undefined, (error: unknown) => assert.ok(error instanceof ShutdownError));
-    await jobs.shutdown();
-    while (reported.length === 0) await new Promise((resolve) => setImmediate(resolve));
-    assert.equal(reported.length, 1);
-  }
-});
-
-test("nor while it waits for an asynchronous job", GUARD, async () => {
-  for (const threads of [1, 2, 2, 2]) {
-    const jobs = await create(threads);
-    const reported: Error[] = [];
-    jobs.on("error", (error) => reported.push(error));
-    // The main thread of two finds it first, and leaves it to a worker.
-    assert.throws(() => jobs.run(work.exitSuspended).wait(), ShutdownError);
-    await jobs.shutdown();
-    while (reported.length === 0) await new Promise((resolve) => setImmediate(resolve));
-    assert.equal(reported.length, 1);
-  }
-});
 
 test("an asynchronous job that follows what the main thread runs, after the workers have stopped", GUARD, async () => {
   for (let round = 0; round < 5; round++) {
@@ -236,22 +178,6 @@ test("an asynchronous job that follows what the main thread runs, after the work
       next.then(undefined, (error: unknown) => assert.ok(error instanceof ShutdownError)),
       ...blockers,
     ]);
-  }
-});
-
-test("a worker that dies during a shutdown does not hold it up", GUARD, async () => {
-  for (const threads of [1, 2, 3]) {
-    const jobs = await create(threads);
-    const reported: Error[] = [];
-    jobs.on("error", (error) => reported.push(error));
-    const dying = jobs.spawn(work.exit).after(jobs.spawn(work.sleep, 30));
-    const outcome = jobs
-      .spawn(work.nothing)
-      .after(dying)
-      .then(undefined, (error: unknown) => error);
-    await jobs.shutdown();
-    assert.ok((await outcome) instanceof ShutdownError);
-    assert.match(String(reported[0]?.message), /ended unexpectedly with code 3/);
   }
 });
 

@@ -313,27 +313,6 @@ test("timers that a job sets on its worker fire while the worker is idle", async
   });
 });
 
-test("a worker that dies fails what is waited for, instead of leaving it waiting", async () => {
-  for (const [kill, pattern] of [
-    [(jobs: JobSystem) => jobs.run(work.dieLater), /outside of any job/],
-    [(jobs: JobSystem) => jobs.run(work.exit, 3), /ended unexpectedly with code 3/],
-  ] as const) {
-    const jobs = await JobSystem.create({ threads: 1, modules: [WORK] });
-    const reported: Error[] = [];
-    jobs.on("error", (error) => reported.push(error));
-    const job = kill(jobs);
-    const never = jobs.spawn(work.nothing).after(jobs.spawn(work.sleep, 100));
-    const group = jobs.group();
-    for (let k = 0; k < 100; k++) group.run(work.sleep, 50);
-    await assert.rejects(async () => await group, pattern);
-    await assert.rejects(async () => await never, ShutdownError);
-    await job.then(undefined, (error: unknown) => assert.ok(error instanceof ShutdownError));
-    assert.throws(() => jobs.run(work.nothing), pattern);
-    assert.equal(reported.length, 1);
-    await jobs.shutdown();
-  }
-});
-
 test("a program that awaits and ends without shutdown ends by itself", () => {
   const library = new URL("../../dist/index.js", import.meta.url).href;
   const program = `import { JobSystem } from ${JSON.stringify(library)};

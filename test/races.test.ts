@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { type Job, JobFailedError, JobSystem, ShutdownError, shared } from "heddle";
+import { type Job, JobFailedError, JobSystem, shared } from "heddle";
 import { WORK, withSystem } from "./support/systems.js";
 import * as work from "./support/work.js";
 
@@ -73,29 +73,6 @@ test("jobs that a callback on a worker submits are not left lying", HANGS, async
       while (Atomics.load(cells, 0) < 45) await pause(1);
     }
   });
-});
-
-test("a worker that dies during a shutdown does not hold it up", HANGS, async () => {
-  const jobs = await JobSystem.create({ threads: 2, modules: [WORK] });
-  jobs.on("error", () => {});
-  const dying = jobs.run(work.exit, 3);
-  const outcome = assert.rejects(async () => await dying, ShutdownError);
-  await jobs.shutdown();
-  await outcome;
-});
-
-test("a group that a crash leaves unfinished rejects and throws, for ever", HANGS, async () => {
-  const jobs = await JobSystem.create({ threads: 2, modules: [WORK] });
-  const crashed = new Promise((resolve) => jobs.once("error", resolve));
-  const [awaited, waited] = [jobs.group(), jobs.group()];
-  jobs.run(work.dieLater);
-  for (const group of [awaited, waited]) for (let k = 0; k < 10; k++) group.run(work.sleep, 50);
-  const rejected = assert.rejects(async () => await awaited, ShutdownError);
-  await crashed;
-  await rejected;
-  await assert.rejects(async () => await awaited, ShutdownError);
-  assert.throws(() => waited.wait(), ShutdownError);
-  await jobs.shutdown();
 });
 
 test("a shutdown by force reports no cancelled job as a failure that nobody has seen", HANGS, async () => {

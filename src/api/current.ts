@@ -3,9 +3,25 @@ import type { Engine } from "./engine.js";
 
 let current: Engine | undefined;
 
-/** The engine whose jobs this thread is executing, if there is one. */
+/** The engines of the systems that this thread has created. */
+const mainEngines = new Set<Engine>();
+
+export function addMainEngine(engine: Engine): void {
+  mainEngines.add(engine);
+}
+
+export function removeMainEngine(engine: Engine): void {
+  mainEngines.delete(engine);
+}
+
+/**
+ * The engine whose jobs this thread is executing, if there is one. On the creating thread, an asynchronous job goes on
+ * when none is being executed: then it is the engine with suspended jobs here, if no other one has any.
+ */
 export function engineHere(): Engine | undefined {
-  return current;
+  if (current !== undefined || mainEngines.size === 0) return current;
+  const suspended = [...mainEngines].filter((engine) => engine.context.suspended > 0);
+  return suspended.length === 1 ? suspended[0] : undefined;
 }
 
 /** @returns the one before */
@@ -17,8 +33,9 @@ export function setCurrent(engine: Engine | undefined): Engine | undefined {
 
 /** @throws Error outside a job */
 export function currentEngine(): Engine {
-  if (current === undefined) {
+  const engine = current ?? engineHere();
+  if (engine === undefined) {
     throw new Error('"heddle/job" works only inside a job; elsewhere, use the JobSystem that you created');
   }
-  return current;
+  return engine;
 }

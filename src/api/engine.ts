@@ -8,6 +8,7 @@ import {
   F_GROUP,
   F_OBSERVER,
   FUNCTION_MASK,
+  G_COUNT,
   G_FAILURE,
   S_CONTINUATIONS,
   S_FUNCTION,
@@ -18,6 +19,7 @@ import { Context, MAIN } from "../scheduler/context.js";
 import { drainFinished } from "../scheduler/finish.js";
 import * as graph from "../scheduler/graph.js";
 import { freeGroup, makeGroup } from "../scheduler/group.js";
+import { runMainJobs } from "../scheduler/main-loop.js";
 import { endStretch, submitAll, submitReady } from "../scheduler/ready.js";
 import { makeRoom, reclaim } from "../scheduler/room.js";
 import { releaseGroupSlot, releaseSlot, retire, takeGroupSlot, takeSlot } from "../scheduler/slots.js";
@@ -26,7 +28,7 @@ import { Codec, FEW } from "../values/codec.js";
 import { NoRoom, TooLarge } from "../values/room.js";
 import type { Link } from "../values/shared-objects.js";
 import { addHolder, removeHolder } from "./blocking.js";
-import { setCurrent } from "./current.js";
+import { addMainEngine, removeMainEngine, setCurrent } from "./current.js";
 import {
   ArenaFullError,
   DependencyCycleError,
@@ -53,6 +55,7 @@ export class Engine {
   readonly #publish = () => holdNothingBack(this.context);
   /** Why nothing more may be submitted from here, once that is so. */
   closed: ShutdownError | undefined;
+  #ended = false;
 
   /** @param report called with a failure that nobody has waited for */
   constructor(
@@ -61,20 +64,22 @@ export class Engine {
     me: number,
     functions: Functions,
     concurrency: number,
-    links: readonly Link[],
+    links: readonly (Link | undefined)[],
     report: (error: Error) => void,
   ) {
     this.functions = functions;
     this.runner = new JobRunner(functions, report);
     this.context = new Context(buffer, layout, me, this.runner, concurrency, endStretch);
     this.codec = new Codec(this.context, links, new HandleCodec(this));
-    this.listener = new Listener(this.context, this.runner);
+    this.listener = new Listener(this.context, this.runner, () => this.#onMain(() => runMainJobs(this.context)));
     this.runner.attach(this.context, this.codec);
   }
 
   /** To be called when the system is ready, before anything is submitted here. Ends with `abandon`. */
   open(): void {
     addHolder(this.#publish);
+    if (this.context.me === MAIN) addMainEngine(this);
+    this.listener.expect();
   }
 
   /** Makes a job of the arguments `a` to `d`, or of `all` if there are more than FEW. */
@@ -87,7 +92,12 @@ export class Engine {
     d: unknown,
     all: readonly unknown[],
   ): Job<unknown> {
-    return this.#spawn(fn, 0, count, a, b, c, d, all);
+    const before = this.context.enter();
+    try {
+      return this.#spawn(fn, 0, count, a, b, c, d, all);
+    } finally {
+      this.context.leave(before);
+    }
   }
 
   /** As `spawn`, and schedules the job. */
@@ -100,11 +110,16 @@ export class Engine {
     d: unknown,
     all: readonly unknown[],
   ): Job<unknown> {
-    const job = this.#spawn(fn, SEALED, count, a, b, c, d, all);
-    this.context.outstanding.add(job._slot);
-    submitReady(this.context, job._slot);
-    this.listener.expect();
-    return job;
+    const before = this.context.enter();
+    try {
+      const job = this.#spawn(fn, SEALED, count, a, b, c, d, all);
+      this.context.outstanding.add(job._slot);
+      submitReady(this.context, job._slot);
+      this.listener.expect();
+      return job;
+    } finally {
+      this.context.leave(before);
+    }
   }
 
   #spawn(
@@ -117,16 +132,24 @@ export class Engine {
     d: unknown,
     all: readonly unknown[],
   ): Job<unknown> {
-    if (this.closed !== undefined) throw this.closed;
+    if (this.closed !== undefined) this.checkOpen();
     const header = this.functions.headerOf(fn);
     let slot = takeSlot(this.context, header, prerequisites, 0);
     if (slot === 0) slot = this.#takeWhenFull(header, () => takeSlot(this.context, header, prerequisites, 0));
-    if (count > 0) this.writeArguments(slot, count, a, b, c, d, all);
+    if (count > 0) this.#writeArguments(slot, count, a, b, c, d, all);
     return this.#handle(slot, header & FUNCTION_MASK);
   }
 
   link(first: Job<unknown>, next: Job<unknown>): void {
-    if (this.#linkUnscheduled(first, next)) return;
+    const before = this.context.enter();
+    try {
+      if (!this.#linkUnscheduled(first, next)) this.#linkCarefully(first, next);
+    } finally {
+      this.context.leave(before);
+    }
+  }
+
+  #linkCarefully(first: Job<unknown>, next: Job<unknown>): void {
     this.checkOpen();
     this.check(first, "the prerequisite");
     this.check(next, "the job after");
@@ -166,10 +189,19 @@ export class Engine {
   }
 
   schedule(job: Job<unknown>): void {
+    const before = this.context.enter();
+    try {
+      this.#schedule(job);
+    } finally {
+      this.context.leave(before);
+    }
+  }
+
+  #schedule(job: Job<unknown>): void {
     this.check(job, "the job");
     if (job._state !== PENDING || !this.#hold(job)) return;
     try {
-      if (this.closed !== undefined && graph.isUnscheduled(this.context, job._slot)) throw this.closed;
+      if (this.closed !== undefined && graph.isUnscheduled(this.context, job._slot)) this.checkOpen();
       const cycle = graph.schedule(this.context, job._slot);
       if (cycle !== undefined) throw new DependencyCycleError(cycle.map((slot) => this.runner.nameIn(slot)).reverse());
     } finally {
@@ -179,6 +211,15 @@ export class Engine {
   }
 
   wait<R>(job: Job<R>): R {
+    const before = this.context.enter();
+    try {
+      return this.#wait(job);
+    } finally {
+      this.context.leave(before);
+    }
+  }
+
+  #wait<R>(job: Job<R>): R {
     const own = this.#own(job);
     own._observe();
     if (!own._isSettled()) {
@@ -196,13 +237,21 @@ export class Engine {
    * died, WouldBlockError if it needs an asynchronous job that nobody can go on with
    */
   help(target: Job<unknown> | Group): void {
-    if (this.context.me !== MAIN) {
-      this.#checkWait(waitFor(this.context, target), target);
-      return;
+    const { context } = this;
+    const before = context.enter();
+    try {
+      const outcome = context.me === MAIN ? this.#onMain(() => waitFor(context, target)) : waitFor(context, target);
+      this.#checkWait(outcome, target);
+    } finally {
+      context.leave(before);
     }
+  }
+
+  /** Executes jobs on the main thread. On workers, this engine is always the current one. */
+  #onMain<R>(execute: () => R): R {
     const before = setCurrent(this);
     try {
-      this.#checkWait(waitFor(this.context, target), target);
+      return execute();
     } finally {
       setCurrent(before);
       this.listener.resume();
@@ -221,7 +270,14 @@ export class Engine {
 
   /** Executes jobs until `target`, which notifies nobody here, has settled. For a thread that is executing a job. */
   helpUntil(target: Outsider): void {
-    waitForOutsider(this.context, target);
+    const { context } = this;
+    const before = context.enter();
+    try {
+      if (context.me === MAIN) this.#onMain(() => waitForOutsider(context, target));
+      else waitForOutsider(context, target);
+    } finally {
+      context.leave(before);
+    }
   }
 
   /** Looks whether a pending job of this thread has finished. */
@@ -233,8 +289,10 @@ export class Engine {
     // A plain read, as most looks are in vain; who sees an old value looks again.
     if ((i32[word] & (CLOSING | AWAITED)) === 0) return;
     // Pairs with the finisher's closing of the list: it touches the slot no more, and the result is there.
+    const before = context.enter();
     if (Atomics.load(i32, word) === CLOSED) this.runner.deliver(job._slot);
     else drainFinished(context);
+    context.leave(before);
   }
 
   /** Has this thread told when a pending job of it has finished. */
@@ -248,6 +306,15 @@ export class Engine {
   }
 
   promiseOf<R>(job: Job<R>): Promise<R> {
+    const before = this.context.enter();
+    try {
+      return this.#promiseOf(job);
+    } finally {
+      this.context.leave(before);
+    }
+  }
+
+  #promiseOf<R>(job: Job<R>): Promise<R> {
     if (job._isSettled() || job.settled) {
       job._observe();
       return this.listener.promiseOf(job);
@@ -266,22 +333,38 @@ export class Engine {
 
   makeGroup(group: Group): number {
     this.checkOpen();
+    const before = this.context.enter();
     const record = makeGroup(this.context);
+    this.context.leave(before);
     if (record === 0) throw noMemory();
     this.runner.openGroups.add(group);
     return record;
   }
 
-  /** A slot for a job of a group; write its arguments, then `submit` it. */
-  spawnInGroup(record: number, fn: unknown): number {
+  /** Runs a job in a group of this thread; its arguments are given as to `spawn`. */
+  runInGroup(
+    record: number,
+    fn: unknown,
+    count: number,
+    a: unknown,
+    b: unknown,
+    c: unknown,
+    d: unknown,
+    all: readonly unknown[],
+  ): void {
     this.checkOpen();
-    const header = this.functions.headerOf(fn) | F_GROUP;
-    const slot = takeGroupSlot(this.context, header, record);
-    return slot !== 0 ? slot : this.#takeWhenFull(header, () => takeGroupSlot(this.context, header, record));
-  }
-
-  submit(slot: number): void {
-    submitReady(this.context, slot);
+    const { context } = this;
+    const before = context.enter();
+    try {
+      const header = this.functions.headerOf(fn) | F_GROUP;
+      let slot = takeGroupSlot(context, header, record);
+      if (slot === 0) slot = this.#takeWhenFull(header, () => takeGroupSlot(context, header, record));
+      if (count > 0) this.#writeArguments(slot, count, a, b, c, d, all);
+      submitReady(context, slot);
+      context.memory.i32[record + G_COUNT]++;
+    } finally {
+      context.leave(before);
+    }
   }
 
   listenTo(group: Group): void {
@@ -290,15 +373,19 @@ export class Engine {
 
   /** Frees a finished group's record. @returns its first failure */
   endGroup(group: Group, record: number): Error | undefined {
-    const { memory } = this.context;
-    const failure = memory.i32[record + G_FAILURE];
-    freeGroup(this.context, record);
+    const { context } = this;
+    const before = context.enter();
+    const failure = context.memory.i32[record + G_FAILURE];
+    freeGroup(context, record);
+    context.leave(before);
     this.runner.openGroups.delete(group);
     return failure === 0 ? undefined : this.runner.errorOf(failure, "(a job of a group)");
   }
 
+  /** @throws ShutdownError if nothing may be submitted: after a shutdown, only jobs may do so until all has stopped */
   checkOpen(): void {
-    if (this.closed !== undefined) throw this.closed;
+    const { running, suspended } = this.context;
+    if (this.closed !== undefined && (this.#ended || (running === 0 && suspended === 0))) throw this.closed;
   }
 
   /** A handle on this thread for a job of another. */
@@ -315,11 +402,15 @@ export class Engine {
     this.check(job, "the job");
     if (!job._isForeign() || job._state !== PENDING) return job;
     if (job._observer !== undefined) return job._observer;
-    if (!this.#hold(job)) throw new StaleJobError(job.name);
+    const header = job._functionId | F_OBSERVER;
+    // Before the job is held: to find a slot may take executing others.
+    let slot = takeSlot(this.context, header, 0, AWAITED);
+    if (slot === 0) slot = this.#takeWhenFull(header, () => takeSlot(this.context, header, 0, AWAITED));
+    if (!this.#hold(job)) {
+      releaseSlot(this.context, slot);
+      throw new StaleJobError(job.name);
+    }
     try {
-      const header = job._functionId | F_OBSERVER;
-      let slot = takeSlot(this.context, header, 0, AWAITED);
-      if (slot === 0) slot = this.#takeWhenFull(header, () => takeSlot(this.context, header, 0, AWAITED));
       const observer = this.#handle<R>(slot, job._functionId);
       this.#link(job, observer);
       job._observer = observer;
@@ -360,7 +451,7 @@ export class Engine {
     this.listener.settle();
     let slot = take();
     while (slot === 0) {
-      const inJob = context.me !== MAIN || context.depth > 0;
+      const inJob = context.me !== MAIN || context.running !== 0;
       if (!inJob) submitAll(context);
       const worthwhile = inJob && makeRoom(context);
       // Also after a vain look at the others: they may have made room just before they fell idle.
@@ -379,7 +470,7 @@ export class Engine {
    *
    * @param all the arguments, if there are more than FEW
    */
-  writeArguments(
+  #writeArguments(
     slot: number,
     count: number,
     a: unknown,
@@ -420,10 +511,12 @@ export class Engine {
 
   /** Fails handles that will never settle, because the system has stopped. */
   abandon(error: ShutdownError): void {
+    this.#ended = true;
     this.takeOver();
     this.runner.abandon(error);
     this.listener.settle();
     removeHolder(this.#publish);
+    removeMainEngine(this);
   }
 }
 

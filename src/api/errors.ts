@@ -17,6 +17,21 @@ export class DependencyFailedError extends JobFailedError {
   override readonly name: string = "DependencyFailedError";
 }
 
+/** The worker thread that ran a job has died: a job called `process.exit`, memory ran out, or it was terminated. */
+export class WorkerCrashedError extends JobFailedError {
+  override readonly name: string = "WorkerCrashedError";
+  /** The exit code of the worker thread. */
+  readonly exitCode: number;
+  /** What is known of the reason, or "". */
+  readonly reason: string;
+  constructor(job: string, exitCode: number, reason: string) {
+    const why = reason === "" ? "" : `: ${reason}`;
+    super(job, `job "${job}" failed: its worker thread ended unexpectedly with code ${exitCode}${why}`);
+    this.exitCode = exitCode;
+    this.reason = reason;
+  }
+}
+
 /** Names of jobs in a message, at most. */
 const MOST_NAMED = 12;
 

@@ -46,16 +46,16 @@ export class Functions {
 
   /** From now on the function counts as one that gives promises, on this thread. */
   noteAsynchronous(id: number): void {
-    this.#headers.set(this.#functions[id], id | F_ASYNC);
+    this.#headers.set(this.#functions[id - 1], id | F_ASYNC);
     this.#lastFunction = NO_FUNCTION;
   }
 
   get(id: number): (...args: unknown[]) => unknown {
-    return this.#functions[id] as (...args: unknown[]) => unknown;
+    return this.#functions[id - 1] as (...args: unknown[]) => unknown;
   }
 
   nameOf(id: number): string {
-    return this.#names[id] ?? "(unknown)";
+    return this.#names[id - 1] ?? "(unknown)";
   }
 
   #register(exports: Record<string, unknown>): void {
@@ -75,10 +75,11 @@ export class Functions {
 
   #add(name: string, fn: JobFunction): void {
     if (this.#headers.has(fn)) return;
-    if (this.#functions.length > FUNCTION_MASK)
-      throw new RangeError(`modules export more than ${FUNCTION_MASK + 1} functions`);
-    this.#headers.set(fn, this.#functions.length | (isAsync(fn) ? F_ASYNC : 0));
+    if (this.#functions.length === FUNCTION_MASK)
+      throw new RangeError(`modules export more than ${FUNCTION_MASK} functions`);
     this.#functions.push(fn);
+    // From 1: a slot without a function holds no job.
+    this.#headers.set(fn, this.#functions.length | (isAsync(fn) ? F_ASYNC : 0));
     this.#names.push(name);
   }
 }

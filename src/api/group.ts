@@ -38,9 +38,7 @@ export class Group implements PromiseLike<void> {
     const all: unknown[] = count > FEW ? [] : NONE;
     for (let k = 1; count > FEW && k <= count; k++) all.push(arguments[k]);
     // biome-ignore-end lint/complexity/noArguments: as above
-    const slot = this.#engine.spawnInGroup(this.#record, fn);
-    if (count > 0) this.#engine.writeArguments(slot, count, a, b, c, d, all);
-    this.#engine.submit(slot);
+    this.#engine.runInGroup(this.#record, fn, count, a, b, c, d, all);
     this.#count++;
   }
 

@@ -28,7 +28,14 @@ import {
 } from "../values/failures.js";
 import { NoRoom, TooLarge } from "../values/room.js";
 import type { Engine } from "./engine.js";
-import { ArenaFullError, DependencyFailedError, JobFailedError, ShutdownError, tooLargeToCopy } from "./errors.js";
+import {
+  ArenaFullError,
+  DependencyFailedError,
+  JobFailedError,
+  ShutdownError,
+  tooLargeToCopy,
+  WorkerCrashedError,
+} from "./errors.js";
 import type { Functions } from "./functions.js";
 import type { Group } from "./group.js";
 import { Job } from "./job.js";
@@ -57,8 +64,8 @@ export class JobRunner implements Runner {
   constructor(functions: Functions, report: (error: Error) => void) {
     this.#functions = functions;
     this.#report = report;
-    this.#open = new Array(functions.names.length).fill(undefined);
-    this.#apart = new Array(functions.names.length).fill(false);
+    this.#open = new Array(functions.names.length + 1).fill(undefined);
+    this.#apart = new Array(functions.names.length + 1).fill(false);
   }
 
   attach(context: Context, codec: Codec): void {
@@ -93,8 +100,13 @@ export class JobRunner implements Runner {
 
   run(slot: number, header: number): boolean {
     const fn = this.#functions.get(header & FUNCTION_MASK);
+    let result: unknown;
     try {
-      const result = this.#call(fn, slot, header);
+      try {
+        result = this.#call(fn, slot, header);
+      } finally {
+        this.#context.enter();
+      }
       if (typeof result === "object" && result !== null && isThenable(result)) {
         void this.#suspend(slot, header, result);
         return true;
@@ -120,27 +132,42 @@ export class JobRunner implements Runner {
   async #suspend(slot: number, header: number, promise: PromiseLike<unknown>): Promise<void> {
     this.#functions.noteAsynchronous(header & FUNCTION_MASK);
     suspend(this.#context);
+    let before: number | undefined;
     try {
       // Whatever the promise's own `then` does, this goes on once.
       const result = await promise;
+      before = this.#context.enter();
       if ((header & F_GROUP) === 0) this.#codec.writeResult(slot, result);
     } catch (error) {
+      before ??= this.#context.enter();
       this.#fail(slot, error);
     }
     finishSuspended(this.#context, slot);
+    this.#context.leave(before);
   }
 
+  /** Calls a job's function, outside the scheduler: whoever calls this enters again, also when it throws. */
   #call(fn: (...args: unknown[]) => unknown, slot: number, header: number): unknown {
     const count = (header >>> FUNCTION_BITS) & COUNT_MASK;
-    if (count === 0) return fn();
+    if (count === 0) {
+      this.#context.leave();
+      return fn();
+    }
     const codec = this.#codec;
-    if (count > FEW) return fn(...codec.readArguments(slot, header));
+    const context = this.#context;
+    if (count > FEW) {
+      const args = codec.readArguments(slot, header);
+      context.leave();
+      return fn(...args);
+    }
     const a = codec.read(codec.firstArgument(slot, header));
+    const b = count > 1 ? codec.read(codec.nextCell) : undefined;
+    const c = count > 2 ? codec.read(codec.nextCell) : undefined;
+    const d = count > 3 ? codec.read(codec.nextCell) : undefined;
+    context.leave();
     if (count === 1) return fn(a);
-    const b = codec.read(codec.nextCell);
     if (count === 2) return fn(a, b);
-    const c = codec.read(codec.nextCell);
-    return count === 3 ? fn(a, b, c) : fn(a, b, c, codec.read(codec.nextCell));
+    return count === 3 ? fn(a, b, c) : fn(a, b, c, d);
   }
 
   deliver(slot: number): void {
@@ -173,10 +200,10 @@ export class JobRunner implements Runner {
 
   #settleWith(slot: number, result: unknown): void {
     const place = this.#leave(slot);
-    // After a crash, everything was given up already.
+    releaseSlot(this.#context, slot);
+    // The thread that had the handle has died, or everything was given up already.
     if (place === NOWHERE) return;
     const outcomes = this.#outcomes[place >>> SHARING_LOG] as Outcomes;
-    releaseSlot(this.#context, slot);
     const waiting = this.#settle(outcomes, place, DONE, result);
     if (waiting === undefined) return;
     waiting.resolve(result);
@@ -186,6 +213,7 @@ export class JobRunner implements Runner {
   /** The slot is no longer its job's. @returns where the outcome goes */
   #leave(slot: number): number {
     const index = slotIndex(slot);
+    if (index >= this.#places.length) return NOWHERE;
     const place = this.#places[index];
     this.#places[index] = NOWHERE;
     return place;
@@ -193,10 +221,10 @@ export class JobRunner implements Runner {
 
   #deliverFailure(slot: number, failure: number): void {
     const place = this.#leave(slot);
+    const error = this.errorOf(failure, this.nameIn(slot));
+    releaseSlot(this.#context, slot);
     if (place === NOWHERE) return;
     const outcomes = this.#outcomes[place >>> SHARING_LOG] as Outcomes;
-    const error = this.errorOf(failure, this.#functions.nameOf(outcomes.functionId));
-    releaseSlot(this.#context, slot);
     const waiting = this.#settle(outcomes, place, FAILED, error);
     if ((outcomes.observed & (1 << place)) === 0 && !isCancellation(error)) {
       this.#unobserved.push({ outcomes, place });
@@ -220,6 +248,9 @@ export class JobRunner implements Runner {
     }
     return waiting;
   }
+
+  /** How those workers have ended whose jobs are given up. */
+  readonly deaths = new Map<number, Ending>();
 
   /** Promises settled so far; the listener compares it with those it has made. */
   settledPromises = 0;
@@ -255,6 +286,15 @@ export class JobRunner implements Runner {
     this.#setFailure(target, { kind: "dependency", job: this.nameIn(target), first: firstOf(failure) });
   }
 
+  crash(slot: number, thread: number): void {
+    const { exitCode, reason } = this.deaths.get(thread) as Ending;
+    this.#setFailure(slot, { kind: "crashed", job: this.nameIn(slot), exitCode, reason });
+  }
+
+  retry(_slot: number): boolean {
+    return false;
+  }
+
   cancel(slot: number): void {
     this.#setFailure(slot, { kind: "shutdown", job: this.nameIn(slot) });
   }
@@ -284,6 +324,9 @@ export class JobRunner implements Runner {
   failureOf(error: unknown, job: string): Failure {
     if (error instanceof DependencyFailedError) {
       return { kind: "dependency", job: error.job, first: this.failureOf(error.cause, job) };
+    }
+    if (error instanceof WorkerCrashedError) {
+      return { kind: "crashed", job: error.job, exitCode: error.exitCode, reason: error.reason };
     }
     if (error instanceof JobFailedError && !("cause" in error)) return { kind: "lost", job: error.job };
     if (error instanceof JobFailedError) return { kind: "threw", job: error.job, error: error.cause };
@@ -347,6 +390,12 @@ export class JobRunner implements Runner {
   }
 }
 
+/** How a worker has ended. */
+interface Ending {
+  readonly exitCode: number;
+  readonly reason: string;
+}
+
 /** In the table of places: the slot has no job of this thread. */
 const NOWHERE = -1;
 
@@ -385,6 +434,8 @@ function toError(failure: Failure): Error {
       return new ShutdownError(
         `job "${failure.job}" was cancelled: the job system was shut down by force before it started`,
       );
+    case "crashed":
+      return new WorkerCrashedError(failure.job, failure.exitCode, failure.reason);
     case "lost":
       return new JobFailedError(
         failure.job,

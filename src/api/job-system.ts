@@ -9,6 +9,7 @@ import { Functions } from "./functions.js";
 import { Group } from "./group.js";
 import type { Job } from "./job.js";
 import { checkForce, checkOptions, type JobSystemOptions } from "./options.js";
+import { Supervisor } from "./supervisor.js";
 import { WorkerPool } from "./worker-pool.js";
 
 /** What `shutdown` reports. */
@@ -44,12 +45,14 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
    * (no worker is left behind)
    */
   static async create(options: JobSystemOptions): Promise<JobSystem> {
-    const { modules, threads, maxJobs, concurrency } = checkOptions(options);
+    const { modules, threads, maxJobs, concurrency, resourceLimits } = checkOptions(options);
     const functions = await Functions.load(modules);
     const layout = layoutFor(threads + 1, maxJobs);
-    const workers = new WorkerPool(threads);
+    const workers = new WorkerPool(threads, resourceLimits);
     const report = (error: Error) => system.#report(error);
-    const engine = new Engine(undefined, layout, MAIN, functions, concurrency, workers.links, report);
+    // The creating thread starts as many asynchronous jobs as it is given: its program's awaiting must not hold them up.
+    const unlimited = Number.POSITIVE_INFINITY;
+    const engine = new Engine(undefined, layout, MAIN, functions, unlimited, workers.links.all, report);
     const system = new JobSystem(engine, workers);
     await workers.start({
       buffer: engine.context.memory.buffer,
@@ -68,7 +71,12 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
     this.#engine = engine;
     this.#workers = workers;
     workers.onUnobserved = (failure) => this.#report(engine.runner.errorFromBytes(failure));
-    workers.onCrash = (reason) => this.#crash(reason);
+    new Supervisor(
+      engine,
+      workers,
+      (error) => this.#report(error),
+      (reason) => this.#giveUp(reason),
+    );
     engine.listener.active = true;
     engine.listener.keepAlive = (on) => workers.keepAlive(on || this.#referenced);
     engine.runner.onUnobserved = () => setImmediate(() => engine.runner.reportUnobserved());
@@ -216,8 +224,8 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
     return report;
   }
 
-  /** A worker has died, and what it was doing is lost: fails everything instead of leaving anyone waiting. */
-  #crash(reason: Error): void {
+  /** Workers die again and again: fails everything instead of leaving anyone waiting. */
+  #giveUp(reason: Error): void {
     const engine = this.#engine;
     engine.closed = new ShutdownError(`the job system has stopped: ${reason.message}`, { cause: reason });
     engine.listener.keepAlive = () => {};

@@ -1,6 +1,6 @@
 /**
  * Completion for an event loop: while promises are open, the thread listens on its word of the event
- * count with `Atomics.waitAsync`; one wake drains all that has finished.
+ * count with `Atomics.waitAsync`; one wake drains all that has finished, and the main thread then runs its own jobs.
  *
  * To be woken costs tens to hundreds of microseconds, and a short job is done in one or two when a worker
  * is awake, or once one is. So when something was awaited, a microtask first looks for the outcome for
@@ -9,9 +9,10 @@
  * So that timers and requests get their turn whatever is awaited, at most MOST outcomes are taken over at once (pace.ts).
  */
 import { B_FINISHED } from "../memory/layout.js";
-import { turn } from "../platform/node.js";
+import { turn, turnIfAlive } from "../platform/node.js";
 import type { Context } from "../scheduler/context.js";
 import { drainFinished } from "../scheduler/finish.js";
+import { mainJobsToRun } from "../scheduler/main-loop.js";
 import { relax } from "../scheduler/relax.js";
 import { LISTENING, URGENT } from "../sync/event-count.js";
 import type { Group } from "./group.js";
@@ -48,10 +49,13 @@ export class Listener {
   active = false;
   /** Keeps the process alive while something is awaited. */
   keepAlive: (on: boolean) => void = () => {};
+  /** Runs jobs of the main thread for some time. @returns whether some are left */
+  readonly #runMainJobs: () => boolean;
 
-  constructor(context: Context, runner: JobRunner) {
+  constructor(context: Context, runner: JobRunner, runMainJobs: () => boolean) {
     this.#context = context;
     this.#runner = runner;
+    this.#runMainJobs = runMainJobs;
   }
 
   promiseOf<R>(job: Job<R>): Promise<R> {
@@ -81,17 +85,20 @@ export class Listener {
     if (!this.settle()) this.#awaitSoon();
   }
 
-  /** Called when jobs with handles were scheduled: their failures must not stay unseen. */
+  /** Called when there may be jobs of the main thread, or jobs with handles, whose failures must not stay unseen. */
   expect(): void {
     if (this.#expecting || !this.active) return;
     this.#expecting = true;
     this.#listen();
   }
 
-  /** Called after the thread has waited synchronously, which has used its word. */
+  /** Called after the main thread has executed jobs, or waited synchronously, which has used its word. */
   resume(): void {
     if (this.#listening) this.#announce();
     this.settle();
+    // Jobs of the main thread that the wait has left, or that came after it and before the announcement.
+    const { events, me } = this.#context;
+    if (mainJobsToRun(this.#context)) events.notify(me, true);
   }
 
   stop(): void {
@@ -150,6 +157,7 @@ export class Listener {
       for (let k = 0; k < LOOKS; k++) {
         // Pairs with the push in finish.ts.
         if (Atomics.load(memory.i32, block + B_FINISHED) !== 0 || this.#groups.size > 0) this.settle();
+        if (mainJobsToRun(this.#context) && this.#runMainJobs()) return false;
         if (this.#open < before) return true;
         relax();
       }
@@ -194,6 +202,10 @@ export class Listener {
       this.settle();
       this.keepAlive(this.#open > 0);
       if (state === LISTENING && this.#open === 0) continue;
+      if (mainJobsToRun(this.#context)) {
+        if (this.#runMainJobs()) await (this.#open > 0 ? turn() : turnIfAlive());
+        continue;
+      }
       if (this.#pace.overdue) await turn();
       else await Atomics.waitAsync(memory.i32, word, state).value;
     }

@@ -1,6 +1,8 @@
 /** What the creating thread and its workers tell each other when they start and stop. */
 import type { MessagePort, Printed } from "../platform/node.js";
 
+import type { Introduction } from "../values/shared-objects.js";
+
 /** Given to a new worker. */
 export interface WorkerStart {
   readonly buffer: SharedArrayBuffer;
@@ -13,6 +15,10 @@ export interface WorkerStart {
   readonly names: readonly string[];
   /** A port to each other thread, by its number; none to itself. */
   readonly ports: readonly (MessagePort | undefined)[];
+  /** Shared objects that the other threads know already. */
+  readonly introductions: readonly Introduction[];
+  /** Kept as long as the worker lives: see `Pulse`. */
+  readonly pulse: MessagePort;
 }
 
 /** Sent by a worker. */

@@ -3,6 +3,7 @@
 import { availableParallelism } from "node:os";
 import { isAbsolute } from "node:path";
 import { pathToFileURL } from "node:url";
+import type { ResourceLimits } from "../platform/node.js";
 import { isInstance } from "../values/describe.js";
 
 /** Options of `JobSystem.create`. */
@@ -18,7 +19,15 @@ export interface JobSystemOptions {
    * 65,536; by default 64. Others wait until one has finished; synchronous jobs run meanwhile.
    */
   concurrency?: number;
+  /**
+   * Limits for the memory of each worker, in MiB: `maxOldGenerationSizeMb`, `maxYoungGenerationSizeMb`, `codeRangeSizeMb`,
+   * `stackSizeMb`, as for a `Worker` of Node. A worker that needs more dies, and is replaced.
+   */
+  resourceLimits?: ResourceLimits;
 }
+
+const LIMITS = ["maxOldGenerationSizeMb", "maxYoungGenerationSizeMb", "codeRangeSizeMb", "stackSizeMb"];
+const MOST_MEBIBYTES = 2 ** 20;
 
 const MOST_THREADS = 256;
 const FEWEST_JOBS = 16;
@@ -31,6 +40,7 @@ export interface CheckedOptions {
   readonly threads: number;
   readonly maxJobs: number;
   readonly concurrency: number;
+  readonly resourceLimits: ResourceLimits;
 }
 
 /** @throws TypeError, RangeError naming the option, what was wrong and what to do */
@@ -49,7 +59,26 @@ export function checkOptions(options: JobSystemOptions): CheckedOptions {
       'modules must be an array of at least one module that exports job functions, such as [new URL("./work.js", import.meta.url)]',
     );
   }
-  return { modules: Array.from(options.modules, moduleUrl), threads, maxJobs, concurrency };
+  return {
+    modules: Array.from(options.modules, moduleUrl),
+    threads,
+    maxJobs,
+    concurrency,
+    resourceLimits: checkLimits(options.resourceLimits),
+  };
+}
+
+function checkLimits(limits: ResourceLimits = {}): ResourceLimits {
+  if (typeof limits !== "object" || limits === null) {
+    throw new TypeError(
+      `resourceLimits must be an object such as { maxOldGenerationSizeMb: 512 }, not ${limits === null ? "null" : typeof limits}`,
+    );
+  }
+  for (const [name, value] of Object.entries(limits)) {
+    if (!LIMITS.includes(name)) throw new TypeError(`resourceLimits knows no ${name}, only ${LIMITS.join(", ")}`);
+    checkWhole(`resourceLimits.${name}`, value, 1, MOST_MEBIBYTES);
+  }
+  return { ...limits };
 }
 
 /** Checks a whole number given by the user. @throws TypeError, RangeError naming it */

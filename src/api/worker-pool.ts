@@ -1,59 +1,152 @@
 /** The worker threads of a system, as the creating thread sees them. */
-import { MessageChannel, type MessagePort, print, receiveNow, startThread, type Worker } from "../platform/node.js";
-import type { Link } from "../values/shared-objects.js";
+import {
+  MessageChannel,
+  type MessagePort,
+  Pulse,
+  print,
+  type ResourceLimits,
+  startThread,
+  type Worker,
+} from "../platform/node.js";
+import type { Introduction } from "../values/shared-objects.js";
+import { Links } from "./links.js";
 import type { WorkerMessage, WorkerStart } from "./messages.js";
 import { deferred } from "./outcomes.js";
 
+/** A worker has ended although it was not told to. */
+export interface Death {
+  readonly thread: number;
+  /** What the thread has ended with, as far as that is known yet. */
+  readonly exitCode: number;
+  /** What was thrown and not caught in it. */
+  readonly cause: unknown;
+  /** How long it had been ready, in milliseconds; 0 if it never was. */
+  readonly age: number;
+}
+
+type Common = Omit<WorkerStart, "me" | "ports" | "pulse" | "introductions">;
+
+interface Member {
+  readonly worker: Worker;
+  readonly pulse: Pulse;
+  /** When it was ready, or 0. */
+  readySince: number;
+  /** Told to stop, and has. */
+  stopped: boolean;
+  /** Its death is known; its thread has ended. */
+  dead: boolean;
+  exited: boolean;
+  cause: unknown;
+}
+
 export class WorkerPool {
   readonly count: number;
-  /** To each worker, for shared objects. */
-  readonly links: readonly Link[];
+  /** To each worker. */
+  readonly links: Links;
   /** Settles when all workers have ended. */
-  stopped: Promise<unknown> = Promise.resolve();
+  readonly stopped: Promise<void>;
   onUnobserved: (failure: Uint8Array) => void = () => {};
-  /** Called when a worker ends although it was not told to. */
-  onCrash: (reason: Error) => void = () => {};
+  onDeath: (death: Death) => void = () => {};
+  readonly #limits: ResourceLimits;
   readonly #ports: (MessagePort | undefined)[][];
-  readonly #workers: Worker[] = [];
+  /** By thread; none for the creating one. */
+  readonly #members: Member[] = [];
+  #common!: Common;
+  readonly #allEnded = deferred<void>();
+  #running: number;
   #terminated = false;
   #alive = true;
-  #ready = false;
+  #started = false;
   /** How often the event loop has still to go round before the process may end. */
   #turns = 0;
 
-  constructor(count: number) {
+  /** @param limits for the memory of each worker */
+  constructor(count: number, limits: ResourceLimits) {
     this.count = count;
+    this.#limits = limits;
+    this.#running = count;
     this.#ports = mesh(count + 1);
-    this.links = linksOver(this.#ports[0]);
+    this.links = new Links(this.#ports[0]);
+    this.stopped = this.#allEnded.promise.then(() => this.links.close());
   }
 
   /** Starts the workers. @throws what the first of them that fails throws; then none is left */
-  async start(common: Omit<WorkerStart, "me" | "ports">): Promise<void> {
+  async start(common: Common): Promise<void> {
+    this.#common = common;
     const ready: Promise<void>[] = [];
-    const ended: Promise<void>[] = [];
-    for (let me = 1; me <= this.count; me++) {
-      const ports = this.#ports[me];
-      const transfer = ports.filter((port) => port !== undefined);
-      const worker = startThread(`heddle ${me}`, { ...common, me, ports } satisfies WorkerStart, transfer);
-      this.#workers.push(worker);
-      ready.push(this.#whenReady(worker));
-      ended.push(new Promise((resolve) => worker.once("exit", () => resolve())));
-    }
-    this.stopped = Promise.all(ended).then(() => this.#close());
+    for (let me = 1; me <= this.count; me++) ready.push(this.#startMember(me, this.#ports[me], []));
     try {
       await Promise.all(ready);
     } catch (error) {
-      await Promise.allSettled(this.#workers.map((worker) => worker.terminate()));
+      await Promise.allSettled(this.#members.map(({ worker }) => worker.terminate()));
       throw error;
     }
-    this.#ready = true;
+    this.#started = true;
     this.keepAlive(false);
   }
 
-  /** Ends all workers at once, whatever they are doing. */
+  /** The workers that live, but for those just noticed to be dead. */
+  get living(): number[] {
+    return this.#members.flatMap((member, thread) => (member === undefined || member.dead ? [] : [thread]));
+  }
+
+  /** Looks for workers that have died while this thread's event loop stood still. */
+  look(): void {
+    this.#members.forEach((member, thread) => {
+      if (!member.stopped && !member.dead && member.pulse.stopped) this.#noteDeath(thread, member, 1);
+    });
+  }
+
+  /**
+   * Makes ports for the workers that are to take dead ones' places, and gives all others theirs. To be called while the others
+   * are paused; `replace` then starts them.
+   */
+  prepareSuccessors(dead: readonly number[]): void {
+    for (const thread of dead) this.#ports[thread] = new Array(this.count + 1).fill(undefined);
+    for (const thread of dead) {
+      for (let other = 0; other <= this.count; other++) {
+        if (other === thread || this.#ports[thread][other] !== undefined) continue;
+        const { port1, port2 } = new MessageChannel();
+        this.#ports[thread][other] = port1;
+        if (other === 0) this.links.replace(thread, port2);
+        else if (dead.includes(other)) this.#ports[other][thread] = port2;
+        // To one whose death is not noticed yet, its successor will bring another.
+        else this.links.introduce(other, thread, port2);
+      }
+    }
+  }
+
+  /**
+   * Starts a worker in a dead one's place. If it does not get ready, that is a death like another.
+   *
+   * @param introductions the shared objects that the others know of
+   */
+  replace(thread: number, introductions: readonly Introduction[]): void {
+    // Its death tells.
+    this.#startMember(thread, this.#ports[thread], introductions).catch(() => {});
+    const { worker } = this.#members[thread];
+    if (!this.#alive) worker.unref();
+  }
+
+  /** Lets a dead worker count as one that has stopped. */
+  forget(thread: number): void {
+    this.#members[thread].stopped = true;
+    if (this.#members[thread].exited) this.#ended();
+  }
+
+  /** Ends a worker at once, whatever it is doing. */
+  kill(thread: number): void {
+    void this.#members[thread].worker.terminate();
+  }
+
+  /** Ends all workers at once, whatever they are doing; their deaths are told to nobody. */
   terminate(): void {
     this.#terminated = true;
-    for (const worker of this.#workers) void worker.terminate();
+    for (const member of this.#members) {
+      if (member === undefined) continue;
+      if (member.exited) this.#ended();
+      else void member.worker.terminate();
+    }
   }
 
   /** Keeps the process alive, or lets it end once what the jobs have printed that were waited for is there. */
@@ -61,9 +154,9 @@ export class WorkerPool {
     if (!on) this.#turnTwice();
     if (on === this.#alive) return;
     this.#alive = on;
-    for (const worker of this.#workers) {
-      if (on) worker.ref();
-      else worker.unref();
+    for (const member of this.#members) {
+      if (on) member?.worker.ref();
+      else member?.worker.unref();
     }
   }
 
@@ -81,33 +174,61 @@ export class WorkerPool {
     if (--this.#turns > 0) setImmediate(this.#turn);
   };
 
-  #whenReady(worker: Worker): Promise<void> {
+  #startMember(
+    me: number,
+    ports: readonly (MessagePort | undefined)[],
+    introductions: readonly Introduction[],
+  ): Promise<void> {
     const { promise, resolve, reject } = deferred<void>();
-    let stopped = false;
+    const pulse = new Pulse();
+    const transfer = [pulse.other, ...ports.filter((port) => port !== undefined)];
+    const data: WorkerStart = { ...this.#common, me, ports, introductions, pulse: pulse.other };
+    const worker = startThread(`heddle ${me}`, data, transfer, this.#limits);
+    const member: Member = {
+      worker,
+      pulse,
+      readySince: 0,
+      stopped: false,
+      dead: false,
+      exited: false,
+      cause: undefined,
+    };
+    this.#members[me] = member;
     worker.on("message", (message: WorkerMessage) => {
-      if (message.type === "ready") resolve();
-      else if (message.type === "refused") reject(message.error);
-      else if (message.type === "stopped") stopped = true;
+      if (message.type === "ready") {
+        member.readySince = performance.now();
+        resolve();
+      } else if (message.type === "refused") {
+        member.cause = message.error;
+        reject(message.error);
+      } else if (message.type === "stopped") member.stopped = true;
       else if (message.type === "printed") print(message.printed);
       else this.onUnobserved(message.failure);
     });
-    let cause: unknown;
     worker.on("error", (error) => {
-      cause = error;
+      member.cause = error;
       reject(error);
     });
     worker.on("exit", (code) => {
       reject(new Error(`a worker ended with code ${code} before it was ready`));
-      if (this.#ready && !stopped && !this.#terminated) {
-        const why = cause instanceof Error ? `: ${cause.message}` : "";
-        this.onCrash(new Error(`a worker thread ended unexpectedly with code ${code}${why}`, { cause }));
-      }
+      // Its death was noticed before, and another has its place.
+      if (this.#members[me] !== member) return;
+      member.exited = true;
+      if (member.stopped || this.#terminated || !this.#started) this.#ended();
+      else this.#noteDeath(me, member, code);
     });
     return promise;
   }
 
-  #close(): void {
-    for (const port of this.#ports[0]) port?.close();
+  #noteDeath(thread: number, member: Member, exitCode: number): void {
+    if (member.dead) return;
+    member.dead = true;
+    const age = member.readySince === 0 ? 0 : performance.now() - member.readySince;
+    this.onDeath({ thread, exitCode, cause: member.cause, age });
+  }
+
+  #ended(): void {
+    if (--this.#running === 0) this.#allEnded.resolve();
   }
 }
 
@@ -124,14 +245,4 @@ function mesh(threads: number): (MessagePort | undefined)[][] {
     }
   }
   return ports;
-}
-
-/** How a thread reaches the others over its ports. */
-export function linksOver(ports: readonly (MessagePort | undefined)[]): Link[] {
-  return ports
-    .filter((port) => port !== undefined)
-    .map((port) => ({
-      send: (message) => port.postMessage(message),
-      receiveNow: () => receiveNow(port),
-    }));
 }

@@ -16,9 +16,10 @@ import { LINE } from "../sync/words.js";
 export const H_REGIONS_END = 0; // address after the last region that was added
 export const H_TICKET = LINE; // threads: 1 – the next place in the first-in first-out order
 export const H_STATE = 2 * LINE; // RUNNING, STOPPING, CANCELLING, STOPPED or DEAD
+export const H_EPOCH = 3 * LINE + 2; // atomic: recoveries that have begun and ended; odd while one is under way, see recovery.ts
 export const H_TIMED = 3 * LINE; // atomic: live jobs with a time limit, which the main thread watches
 export const H_PRIORITIES = 3 * LINE + 1; // 1 once any job has had another priority than normal
-export const H_MAIN_JOBS = 4 * LINE; // atomic: stack of ready jobs that only the main thread runs
+export const H_MAIN_JOBS = 4 * LINE; // atomic: stack of ready jobs that only the main thread runs; see main-jobs.ts
 export const H_POOLS = 5 * LINE; // two words for each pool: where to carve next, cells carved
 
 /** Values of H_STATE. */
@@ -26,7 +27,7 @@ export const RUNNING = 0;
 export const STOPPING = 1;
 export const CANCELLING = 2;
 export const STOPPED = 3;
-export const DEAD = 4; // a worker has ended unexpectedly, and what it was doing is lost
+export const DEAD = 4; // workers die again and again: nothing more will run
 
 /** A region, in words. */
 export const REGION_WORDS = (512 * 1024) / 4;
@@ -41,7 +42,7 @@ export const SLOT_WORDS = 1 << SLOT_LOG;
 const SLOTS_LOG = 12; // slots in a region
 export const S_GENERATION = 0; // how many jobs with handles have had this slot
 export const S_FUNCTION = 1; // function id, number of arguments, flags
-export const S_UNMET = 2; // atomic: prerequisites, counted when the job is scheduled, less those that are met
+export const S_UNMET = 2; // atomic: prerequisites, counted when the job is scheduled, less those that are met; or who has the job
 export const S_CONTINUATIONS = 3; // atomic: head of the list of edges to the jobs after this one, and AWAITED; or how it was closed
 export const S_OWNER = 4; // the thread that has the handle; for a job of a group, the group's address
 export const S_FAILURE = 5; // atomic: payload that tells why the job failed or must not run, or 0
@@ -78,6 +79,17 @@ export const F_CONTROLLED = 1 << 28; // has a control record
 export const F_HIGH = 1 << 29; // goes before others
 export const F_LOW = 1 << 30; // goes after others
 export const F_MAIN = 1 << 31; // only the main thread runs it
+export const F_APART = F_HIGH | F_LOW | F_MAIN; // when ready, it does not go into the normal deque
+
+/**
+ * S_UNMET, where nothing is to be counted: which thread has the job in hand. Read when that thread has died; see recovery.ts.
+ * BUILDING: its arguments are being written. HELD: it is being executed, is suspended, or has been; its arguments may be gone.
+ * ASIDE: it waits on that thread to be executed, or to be taken over.
+ */
+export const BUILDING = 1 << 28;
+export const HELD = 1 << 29;
+export const ASIDE = 1 << 30;
+export const HOLDER_MASK = 0xffff;
 
 /** S_PREREQUISITES: the job is scheduled and can gain no more prerequisites. */
 export const SEALED = 1 << 30;
@@ -130,6 +142,15 @@ export function controlOffsetOf(slot: number): number {
 export const B_FINISHED = 0; // atomic: stack of finished jobs whose handles this thread has
 export const B_ACTIVITY = LINE; // BUSY, IDLE, STUCK or BLOCKED
 export const B_SUSPENDED = LINE + 1; // atomic: asynchronous jobs of this thread that have started and not finished
+// What the thread notes for the case that it dies: only it writes these, plainly.
+export const B_PHASE = LINE + 2; // OUTSIDE, INSIDE or ASLEEP
+export const B_HELD_BACK = LINE + 3; // jobs in its deque that it has not published
+export const B_GROUP = LINE + 4; // the group whose jobs it has finished and not yet counted, and how many
+export const B_COUNTED = LINE + 5;
+export const B_PINNING = LINE + 6; // slots that it has pinned
+export const B_GROUPS = LINE + 7; // list of the groups that it has made
+export const B_EXIT = LINE + 8; // the code with which it ends, plus 1, once it knows
+export const B_RAN = LINE + 9; // 1 once it has run jobs and is still there
 export const B_TIMED = 2 * LINE; // list of the jobs with a time limit that this thread has started
 export const B_DEQUE = 3 * LINE;
 export const B_DEQUE_HIGH = B_DEQUE + DEQUE_WORDS;
@@ -142,12 +163,20 @@ export const BUSY = 1;
 export const STUCK = 2; // in a job, waiting for room in a full arena
 export const BLOCKED = 3; // in a job, waiting for what only asynchronous jobs can bring about
 
+/** Values of B_PHASE. */
+export const OUTSIDE = 0; // in a job's function, or in its event loop
+export const INSIDE = 1; // in heddle: what is shared may be half changed
+export const ASLEEP = 2; // as OUTSIDE, and was WAITING when it fell asleep
+
 /** A group's record, in a payload block. */
 export const G_DONE = 0; // atomic: jobs that have finished
 export const G_TARGET = 1; // atomic: how many must have finished for the owner to be woken, or NOBODY
 export const G_OWNER = 2;
 export const G_FAILURE = 3; // atomic: payload of the first failure, or 0
-export const GROUP_BYTES = 16;
+export const G_COUNT = 4; // how many jobs it has; written by its owner only
+export const G_NEXT = 5; // the next of its owner's groups, and the one before
+export const G_PREVIOUS = 6;
+export const GROUP_BYTES = 28;
 export const NOBODY = -1;
 
 /** A payload block: two words, then its bytes. */
@@ -187,9 +216,13 @@ export interface Layout {
   readonly events: number;
   /** For each region of the memory, the address of the control records of its slots, or 0. */
   readonly controls: number;
+  /** For each region of the memory, 1 if it holds job slots. */
+  readonly slotRegions: number;
   readonly baseWords: number;
   readonly maxWords: number;
   blockOf(thread: number): number;
+  /** Where a thread keeps the free cells of a pool: their number, then their addresses (two batches at most). */
+  freeOf(thread: number, pool: number): number;
 }
 
 const MAX_BYTES = 2 ** 31;
@@ -218,6 +251,15 @@ export function layoutFor(threads: number, maxJobs: number): Layout {
   const blocks = place(threads * BLOCK_WORDS);
   const events = place(eventCountWords(threads));
   const controls = place(MAX_BYTES / 4 / REGION_WORDS);
+  const slotRegions = place(MAX_BYTES / 4 / REGION_WORDS);
+  const offsets: number[] = [];
+  let freeWords = 0;
+  for (const { batch } of shapes) {
+    offsets.push(freeWords);
+    freeWords += 1 + 2 * batch;
+  }
+  freeWords = Math.ceil(freeWords / LINE) * LINE;
+  const free = place(threads * freeWords);
   const exchanges = shapes.map((shape) => place(channelWords(shape.exchange)));
   const baseWords = Math.ceil(next / REGION_WORDS) * REGION_WORDS;
   const queues = threads * powerOfTwo(slotLimit) * 4 * 2;
@@ -225,7 +267,21 @@ export function layoutFor(threads: number, maxJobs: number): Layout {
   const maxBytes = Math.min(MAX_BYTES, baseWords * 4 + slotLimit * 2 * SLOT_WORDS * 4 + queues + edges + PAYLOAD_BYTES);
   const maxWords = Math.floor(maxBytes / 4 / REGION_WORDS) * REGION_WORDS;
   const blockOf = (thread: number) => blocks + thread * BLOCK_WORDS;
-  return { threads, maxJobs, shapes, exchanges, slotLimit, events, controls, baseWords, maxWords, blockOf };
+  const freeOf = (thread: number, pool: number) => free + thread * freeWords + offsets[pool];
+  return {
+    threads,
+    maxJobs,
+    shapes,
+    exchanges,
+    slotLimit,
+    events,
+    controls,
+    slotRegions,
+    baseWords,
+    maxWords,
+    blockOf,
+    freeOf,
+  };
 }
 
 function powerOfTwo(atLeast: number): number {

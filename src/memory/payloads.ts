@@ -11,10 +11,13 @@ export const LARGEST_PAYLOAD = 2 ** LARGEST_CLASS - P_DATA * 4;
 
 export class Payloads {
   readonly #memory: Memory;
+  readonly #me: number;
   readonly #pools: (Pool | undefined)[] = [];
 
-  constructor(memory: Memory) {
+  /** @param me the thread that uses it */
+  constructor(memory: Memory, me: number) {
     this.#memory = memory;
+    this.#me = me;
   }
 
   /** Allocates a block for `bytes` bytes. @returns its address, or 0 when there is no room */
@@ -60,10 +63,15 @@ export class Payloads {
     return this.store(this.bytes(block));
   }
 
+  /** After a thread has died: see `Pool.repair`. */
+  repair(): void {
+    for (let log = SMALLEST_CLASS; log <= LARGEST_CLASS; log++) this.#pool(log).repair();
+  }
+
   #pool(log: number): Pool {
     let pool = this.#pools[log];
     if (pool === undefined) {
-      pool = new Pool(this.#memory, POOL_PAYLOADS + log - SMALLEST_CLASS);
+      pool = new Pool(this.#memory, this.#me, POOL_PAYLOADS + log - SMALLEST_CLASS);
       this.#pools[log] = pool;
     }
     return pool;

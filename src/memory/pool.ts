@@ -1,7 +1,6 @@
 /**
- * A pool of equal cells, as one thread uses it. Taking and giving back touch no shared memory: free
- * cells stand in an array of the thread's own, last-in first-out (hot in cache). Only whole batches
- * change threads, through a lock-free channel, whose ever-growing positions make it safe against ABA.
+ * A pool of equal cells, as one thread uses it. Taking and giving back touch only the thread's own words: its
+ * free cells stand in an array there, last-in first-out (hot in cache). Only whole batches change threads, through a lock-free channel, whose ever-growing positions make it safe against ABA.
  * A batch travels written into some of its own cells, the carriers: so a taker reads a few cells of a
  * batch and not, one after the other, each.
  *
@@ -10,12 +9,18 @@
  *  2. A free cell belongs to whoever has its array or batch, but for the words before the shape's `link`,
  *     which nobody changes. A batch is published by the channel's send, so what its carriers hold is
  *     seen by the thread that receives it.
- *  3. New cells are carved batch by batch from the newest region; the compare-exchange on the
+ *  3. The array and its count are in shared memory so that whoever takes a dead thread's place goes on with them.
+ *     A cell leaves the array before it goes anywhere else, and is written to it before the count rises: so a thread
+ *     that dies in between loses cells, at most a batch, but none is in two places.
+ *  4. New cells are carved batch by batch from the newest region; the compare-exchange on the
  *     carving address gives each batch to one thread. Carved cells hold zeros.
  */
 import { Channel, EMPTY, SENT } from "../sync/channel.js";
-import { H_POOLS, REGION_WORDS } from "./layout.js";
+import { H_POOLS, POOL_SLOTS, REGION_WORDS } from "./layout.js";
 import type { Memory } from "./memory.js";
+
+/** In the exchange, in place of a batch: its sender has died before it could say which. */
+const NO_BATCH = 0;
 
 export class Pool {
   readonly #memory: Memory;
@@ -26,75 +31,107 @@ export class Pool {
   readonly #link: number;
   readonly #limit: number;
   readonly #carving: number;
-  /** The free cells of this thread: two batches, or more while the exchange is full. */
-  #free: Int32Array;
-  #count = 0;
+  /** Where the free cells of this thread are: two batches at most. */
+  readonly #count: number;
+  readonly #free: number;
+  readonly #capacity: number;
+  /** Where to note that a region has cells of this pool, or 0. */
+  readonly #regions: number;
+  /** What there is no room for while the exchange is full. */
+  readonly #overflow: number[] = [];
+  /** Scratch. */
+  readonly #oldest: Int32Array;
   /** Regions that lost the race to be the one carved from. */
   #spareRegion = 0;
 
   /**
+   * @param me the thread that uses it
    * @param index the pool's number in the layout
    * @param limit how many cells there may be, in all threads together
    */
-  constructor(memory: Memory, index: number, limit = Number.POSITIVE_INFINITY) {
-    const shape = memory.layout.shapes[index];
+  constructor(memory: Memory, me: number, index: number, limit = Number.POSITIVE_INFINITY) {
+    const { layout } = memory;
+    const shape = layout.shapes[index];
     this.#memory = memory;
-    this.#exchange = new Channel(memory, memory.layout.exchanges[index], shape.exchange);
+    this.#exchange = new Channel(memory, layout.exchanges[index], shape.exchange);
     this.#cellWords = shape.cellWords;
     this.#carvedWords = shape.carvedWords;
     this.#batch = shape.batch;
     this.#link = shape.link;
     this.#limit = limit;
     this.#carving = H_POOLS + 2 * index;
-    this.#free = new Int32Array(2 * shape.batch);
+    this.#count = layout.freeOf(me, index);
+    this.#free = this.#count + 1;
+    this.#capacity = 2 * shape.batch;
+    this.#oldest = new Int32Array(shape.batch);
+    this.#regions = index === POOL_SLOTS ? layout.slotRegions : 0;
   }
 
   /** Whether this thread has no free cell at hand. */
   get empty(): boolean {
-    return this.#count === 0;
+    return this.#memory.i32[this.#count] === 0;
   }
 
   /** Takes a cell. @returns its address, or 0 when there is none */
   take(): number {
-    if (this.#count === 0 && !this.#refill()) return 0;
-    return this.#free[--this.#count];
+    const memory = this.#memory;
+    if (memory.i32[this.#count] === 0 && !this.#refill()) return 0;
+    const { i32 } = memory;
+    const count = i32[this.#count] - 1;
+    i32[this.#count] = count;
+    return i32[this.#free + count];
   }
 
   /** Gives a cell back. */
   give(cell: number): void {
-    if (this.#count === this.#free.length) this.#makeRoom();
-    this.#free[this.#count++] = cell;
-  }
-
-  /** Sends the batch that was not used for longest to the other threads; keeps it if the exchange is full. */
-  #makeRoom(): void {
-    const free = this.#free;
-    if (this.#exchange.send(this.#pack()) === SENT) {
-      free.copyWithin(0, this.#batch, this.#count);
-      this.#count -= this.#batch;
-    } else {
-      this.#free = new Int32Array(2 * free.length);
-      this.#free.set(free);
-    }
-  }
-
-  /** Writes the oldest batch into its carriers: each holds the address of the next one, then cells. @returns the first */
-  #pack(): number {
     const { i32 } = this.#memory;
-    const free = this.#free;
+    const count = i32[this.#count];
+    if (count === this.#capacity) {
+      this.#makeRoom();
+      this.give(cell);
+      return;
+    }
+    i32[this.#free + count] = cell;
+    i32[this.#count] = count + 1;
+  }
+
+  /** After a thread has died: lets the exchange go on where that thread was in the middle of using it. */
+  repair(): void {
+    this.#exchange.repair(NO_BATCH);
+  }
+
+  /** Sends the batch that was not used for longest to the other threads; keeps it apart if the exchange is full. */
+  #makeRoom(): void {
+    const { i32 } = this.#memory;
+    const batch = this.#batch;
+    const oldest = this.#oldest;
+    for (let k = 0; k < batch; k++) oldest[k] = i32[this.#free + k];
+    // Invariant 3: the count first.
+    i32[this.#count] = batch;
+    for (let k = 0; k < batch; k++) i32[this.#free + k] = i32[this.#free + batch + k];
+    if (this.#exchange.send(this.#pack(oldest)) !== SENT) this.#overflow.push(...oldest);
+  }
+
+  /** Writes a batch into its carriers: each holds the address of the next one, then cells. @returns the first */
+  #pack(batch: Int32Array): number {
+    const { i32 } = this.#memory;
     const room = this.#cellWords - this.#link - 1;
     let carrier = 0;
-    for (let k = 0; k < this.#batch; ) {
-      const word = free[k++] + this.#link;
+    for (let k = 0; k < batch.length; ) {
+      const word = batch[k++] + this.#link;
       i32[word] = carrier;
       carrier = word - this.#link;
-      for (let held = 1; held <= room; held++) i32[word + held] = k < this.#batch ? free[k++] : 0;
+      for (let held = 1; held <= room; held++) i32[word + held] = k < batch.length ? batch[k++] : 0;
     }
     return carrier;
   }
 
   #refill(): boolean {
-    let carrier = this.#exchange.receive();
+    for (let k = 0; k < this.#batch && this.#overflow.length > 0; k++) this.give(this.#overflow.pop() as number);
+    if (!this.empty) return true;
+    let carrier: number;
+    do carrier = this.#exchange.receive();
+    while (carrier === NO_BATCH);
     if (carrier === EMPTY) return this.#carve();
     const memory = this.#memory;
     const room = this.#cellWords - this.#link - 1;
@@ -102,14 +139,15 @@ export class Pool {
       // The cells of a batch may come from regions that this thread has not seen yet.
       memory.reach(carrier);
       const word = carrier + this.#link;
+      const next = memory.i32[word];
       for (let held = 1; held <= room; held++) {
         const cell = memory.i32[word + held];
         if (cell === 0) break;
         memory.reach(cell);
-        this.#free[this.#count++] = cell;
+        this.give(cell);
       }
-      this.#free[this.#count++] = carrier;
-      carrier = memory.i32[word];
+      this.give(carrier);
+      carrier = next;
     }
     return true;
   }
@@ -134,6 +172,7 @@ export class Pool {
       if (needsRegion) {
         start = this.#spareRegion || memory.addRegions(Math.max(1, words / REGION_WORDS));
         this.#spareRegion = start;
+        if (start !== 0 && this.#regions !== 0) memory.i32[this.#regions + start / REGION_WORDS] = 1;
         if (start === 0) {
           if (this.#limit !== Number.POSITIVE_INFINITY) Atomics.sub(memory.i32, counter, batch);
           return false;
@@ -144,7 +183,7 @@ export class Pool {
         if (needsRegion) this.#spareRegion = 0;
         memory.reach(end - 1);
         // Taken from the end: the lowest address first.
-        for (let cell = end - words; cell >= start; cell -= words) this.#free[this.#count++] = cell;
+        for (let cell = end - words; cell >= start; cell -= words) this.give(cell);
         return true;
       }
     }

@@ -3,12 +3,13 @@ import {
   MessageChannel,
   type MessagePort,
   parentPort,
+  type ResourceLimits,
   receiveMessageOnPort,
   Worker,
   workerData,
 } from "node:worker_threads";
 
-export { MessageChannel, type MessagePort, parentPort, Worker, workerData };
+export { MessageChannel, type MessagePort, parentPort, type ResourceLimits, Worker, workerData };
 
 /** Room on each worker's stack for jobs that wait inside jobs, in MiB. */
 const STACK_MEBIBYTES = 16;
@@ -18,20 +19,50 @@ function isInputType(option: string): boolean {
   return option.startsWith("--input-type");
 }
 
-/** Starts a thread that runs this package's worker module. */
-export function startThread(name: string, data: unknown, transfer: MessagePort[]): Worker {
+/**
+ * Starts a thread that runs this package's worker module.
+ *
+ * @param limits for its memory
+ */
+export function startThread(name: string, data: unknown, transfer: MessagePort[], limits: ResourceLimits): Worker {
   return new Worker(new URL("../worker.js", import.meta.url), {
     name,
     workerData: data,
     transferList: transfer,
     ...(process.execArgv.some(isInputType) && { execArgv: process.execArgv.filter((option) => !isInputType(option)) }),
-    resourceLimits: { stackSizeMb: STACK_MEBIBYTES },
+    resourceLimits: { stackSizeMb: STACK_MEBIBYTES, ...limits },
   });
 }
 
-/** Has `last` called when this thread is about to end, in whatever way it does so by itself. */
-export function onExit(last: () => void): void {
-  process.once("exit", last);
+/** Has `last` called with the exit code when this thread is about to end, in whatever way it does so by itself. */
+export function onExit(last: (code: number) => void): void {
+  process.prependOnceListener("exit", last);
+}
+
+/** Tells whether a thread still lives, also where the event loop of the one that asks stands still. */
+export class Pulse {
+  /** For the other thread, which keeps it as long as it lives. */
+  readonly other: MessagePort;
+  #port: MessagePort;
+
+  constructor() {
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    this.other = port2;
+    port1.unref();
+  }
+
+  /** Whether the thread has stopped for good. */
+  get stopped(): boolean {
+    // Takes in that the other end is closed, if it is; a closed port can no longer be transferred, also not to where it is.
+    receiveMessageOnPort(this.#port);
+    try {
+      this.#port = structuredClone(this.#port, { transfer: [this.#port] });
+      return false;
+    } catch {
+      return true;
+    }
+  }
 }
 
 /** Takes a message that has already arrived, without going round the event loop. */
@@ -42,6 +73,11 @@ export function receiveNow(port: MessagePort): unknown {
 /** Goes round the event loop once. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** As `turn`, if anything else keeps this thread alive; it does not. */
+export function turnIfAlive(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve).unref());
 }
 
 /** The longest delay of a timer, in milliseconds. */

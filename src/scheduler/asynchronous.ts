@@ -8,8 +8,9 @@
  * a waiting thread starts no asynchronous job: it sets it aside and, before it sleeps, puts it back for others to
  * take. Where that leaves nobody who could go on, the wait ends with an error in place of never (`nobodyCanGoOn`).
  */
-import { B_ACTIVITY, B_SUSPENDED, BUSY, IDLE } from "../memory/layout.js";
+import { ASIDE, B_ACTIVITY, B_SUSPENDED, BUSY, F_MAIN, IDLE, S_UNMET, SLOT_LOG } from "../memory/layout.js";
 import { type Context, MAIN } from "./context.js";
+import { letGoOfMainJobs, mainJobsReady } from "./main-jobs.js";
 import { appendReady, nothingReady, publishReady } from "./ready.js";
 
 /** Whether this thread can start an asynchronous job now. */
@@ -27,16 +28,20 @@ export function overdraw(context: Context): number {
   return slot;
 }
 
-/** Sets a ready job aside that this thread cannot start now. */
-export function postpone(context: Context, slot: number): void {
-  context.postponed.push(slot);
+/** Sets a ready job aside that this thread cannot start now: for others, or if it is of the main thread, for later. */
+export function postpone(context: Context, slot: number, header: number): void {
+  context.memory.i32[(slot << SLOT_LOG) + S_UNMET] = ASIDE | context.me;
+  (header & F_MAIN ? context.postponedHere : context.postponed).push(slot);
 }
 
 /** Makes the jobs that were set aside ready again. @returns whether there were any */
 export function restorePostponed(context: Context): boolean {
   const { postponed } = context;
   if (postponed.length === 0) return false;
-  for (const slot of postponed) appendReady(context, slot);
+  for (const slot of postponed) {
+    context.memory.i32[(slot << SLOT_LOG) + S_UNMET] = 0;
+    appendReady(context, slot);
+  }
   postponed.length = 0;
   publishReady(context);
   return true;
@@ -55,6 +60,7 @@ export function unsuspend(context: Context): void {
   restorePostponed(context);
   // After what follows was published, see `suspend`.
   Atomics.store(context.memory.i32, context.block + B_SUSPENDED, context.suspended);
+  if (context.me === MAIN) letGoOfMainJobs(context);
   context.events.notify(context.me);
 }
 
@@ -71,10 +77,12 @@ function suspendedOn({ memory }: Context, thread: number): number {
 
 /**
  * Whether no thread can go on, as far as one look can tell: each waits synchronously, or has nothing to do; no event
- * loop that turns has a suspended job; and nothing is ready that somebody idle could take.
+ * loop that turns has a suspended job; and nothing is ready that somebody idle, or the main thread, could take.
  */
 export function nobodyCanGoOn(context: Context): boolean {
   const { memory, threads } = context;
+  // The main thread, wherever it is, takes those that are there.
+  if (mainJobsReady(context)) return false;
   let idle = false;
   for (let thread = 0; thread < threads; thread++) {
     // Pairs with setActivity; a thread that is on its way elsewhere is seen at the next look.
@@ -92,5 +100,5 @@ export const LOOK_EVERY = 20;
 
 /** Whether this thread waits synchronously while asynchronous jobs, which it holds up, are to be gone on with. */
 export function isBlocked(context: Context, postponedSome: boolean): boolean {
-  return postponedSome || context.suspended > 0;
+  return postponedSome || context.suspended > 0 || context.postponedHere.length > 0;
 }

@@ -1,11 +1,21 @@
 /** What one thread needs to schedule: its view of the shared memory and its own queues and pools. */
 import {
   B_ACTIVITY,
+  B_COUNTED,
   B_DEQUE,
+  B_DEQUE_HIGH,
+  B_DEQUE_LOW,
+  B_EXIT,
+  B_GROUP,
+  B_HELD_BACK,
+  B_PHASE,
   BUSY,
+  H_EPOCH,
   H_STATE,
   IDLE,
+  INSIDE,
   type Layout,
+  OUTSIDE,
   POOL_EDGES,
   POOL_SLOTS,
   REGION_WORDS,
@@ -36,10 +46,22 @@ export interface Runner {
   taint(target: number, source: number): void;
   /** Makes `slot` fail because the system was shut down by force. */
   cancel(slot: number): void;
+  /** Makes `slot` fail because `thread`, which ran it, has died. */
+  crash(slot: number, thread: number): void;
+  /** Whether `slot`, whose thread has died, is to be run again, which counts. */
+  retry(slot: number): boolean;
 }
 
-/** The creating thread. It only submits, and helps while it waits; the others are workers. */
+/** The creating thread. It submits, runs its own jobs, and helps while it waits; the others are workers. */
 export const MAIN = 0;
+
+/** The queues of ready jobs of one priority. */
+export interface Level {
+  /** Of each thread. */
+  readonly deques: readonly Deque[];
+  /** This thread's own. */
+  readonly own: Deque;
+}
 
 export class Context {
   readonly memory: Memory;
@@ -49,8 +71,13 @@ export class Context {
   readonly slots: Pool;
   readonly edges: Pool;
   readonly payloads: Payloads;
-  readonly deques: readonly Deque[];
-  readonly deque: Deque;
+  readonly high: Level;
+  readonly normal: Level;
+  readonly low: Level;
+  /** In which order they are looked through: see ready.ts. */
+  readonly highFirst: readonly Level[];
+  readonly normalFirst: readonly Level[];
+  readonly lowFirst: readonly Level[];
   readonly events: EventCount;
   readonly runner: Runner;
   /** With one worker: first-in first-out, and only the worker executes. */
@@ -64,9 +91,12 @@ export class Context {
   /** Head of the list of finished jobs that were taken from this thread's stack and are still to be delivered, the oldest first. */
   toDeliver = 0;
   readonly outstanding = new Outstanding();
-  /** Jobs of groups that this thread has finished and not yet counted: see group.ts. */
-  countedGroup = 0;
-  counted = 0;
+  /** The last recovery that this thread knows of: see recovery.ts. */
+  epoch = -1;
+  /** On the main thread: looks for workers that have died, while it waits synchronously and its event loop stands still. */
+  watch: () => void = () => {};
+  /** To be called after a recovery that this thread has not known of. */
+  onRecovery: () => void = () => {};
   /** Asynchronous jobs of this thread that have started and not finished, and how many there may be: see asynchronous.ts. */
   suspended = 0;
   readonly concurrency: number;
@@ -81,11 +111,22 @@ export class Context {
   readonly waiting: number[] = [];
   /** In how many looks for a job submitted ones come first: see ready.ts. */
   untilFair = 1;
+  /** Jobs found since priorities have counted, modulo a round: see ready.ts. */
+  found = 0;
+  /** What kinds of jobs (F_HIGH, F_LOW, F_MAIN) were appended apart and not yet published: see ready.ts. */
+  apart = 0;
+  /** The newest and the oldest job for the main thread that was appended and not yet published: see main-jobs.ts. */
+  newestForMain = 0;
+  oldestForMain = 0;
+  /** On the main thread: its jobs that it has taken, oldest first; whether any are under way; in which round; those set aside. */
+  taken = 0;
+  holding = false;
+  round = 0;
+  readonly postponedHere: number[] = [];
   /** threads: 1 – items appended on the main thread and not yet published. */
   unpublished: number[] = [];
-  /** Jobs submitted in this stretch, and how many of them are not yet published: see ready.ts. */
+  /** Jobs submitted in this stretch: see ready.ts. */
   submitted = 0;
-  held = 0;
   /** Ends a stretch of submissions; a microtask on the main thread. */
   readonly endStretch: () => void;
   /** Keeps the reading in `prefetch` from being optimised away. */
@@ -109,15 +150,23 @@ export class Context {
     this.me = me;
     this.threads = layout.threads;
     this.block = layout.blockOf(me);
-    this.slots = new Pool(memory, POOL_SLOTS, layout.slotLimit);
-    this.edges = new Pool(memory, POOL_EDGES);
-    this.payloads = new Payloads(memory);
+    this.slots = new Pool(memory, me, POOL_SLOTS, layout.slotLimit);
+    this.edges = new Pool(memory, me, POOL_EDGES);
+    this.payloads = new Payloads(memory, me);
     const allocate = (words: number) => memory.addRegions(Math.ceil(words / REGION_WORDS));
-    this.deques = Array.from(
-      { length: layout.threads },
-      (_, thread) => new Deque(memory, layout.blockOf(thread) + B_DEQUE, allocate),
-    );
-    this.deque = this.deques[me];
+    const levelAt = (offset: number): Level => {
+      const deques = Array.from(
+        { length: layout.threads },
+        (_, thread) => new Deque(memory, layout.blockOf(thread) + offset, allocate),
+      );
+      return { deques, own: deques[me] };
+    };
+    this.normal = levelAt(B_DEQUE);
+    this.high = levelAt(B_DEQUE_HIGH);
+    this.low = levelAt(B_DEQUE_LOW);
+    this.highFirst = [this.high, this.normal, this.low];
+    this.normalFirst = [this.normal, this.low, this.high];
+    this.lowFirst = [this.low, this.normal, this.high];
     this.events = new EventCount(memory, layout.events, layout.threads);
     this.runner = runner;
     this.concurrency = concurrency;
@@ -125,6 +174,76 @@ export class Context {
     this.victim = me;
     this.endStretch = () => endStretch(this);
     this.searchers = Math.max(1, (layout.threads - 1) >> 1);
+  }
+
+  /**
+   * Enters the scheduler from a job or an event loop; pauses while a recovery is under way. Both here are plain accesses,
+   * for speed: recovery.ts says why that is enough.
+   *
+   * @returns what `leave` is to be given
+   */
+  enter(): number {
+    const { i32 } = this.memory;
+    const word = this.block + B_PHASE;
+    const before = i32[word];
+    i32[word] = INSIDE;
+    // Already inside, what is shared may be half changed.
+    if (i32[H_EPOCH] !== this.epoch && before !== INSIDE) this.#catchUp(before);
+    return before;
+  }
+
+  /** Leaves the scheduler: nothing that is shared is half changed, and this thread has no job in hand that is not noted. */
+  leave(before = OUTSIDE): void {
+    this.memory.i32[this.block + B_PHASE] = before;
+  }
+
+  #catchUp(before: number): void {
+    const { i32 } = this.memory;
+    const word = this.block + B_PHASE;
+    for (;;) {
+      // Settles with who recovers: it sees our phase, or we its epoch.
+      const epoch = Atomics.load(i32, H_EPOCH);
+      if ((epoch & 1) === 0) {
+        this.epoch = epoch;
+        this.onRecovery();
+        return;
+      }
+      Atomics.store(i32, word, before);
+      // Bounded: a recovery that cannot pause all threads soon gives up.
+      Atomics.wait(i32, H_EPOCH, epoch);
+      Atomics.store(i32, word, INSIDE);
+    }
+  }
+
+  /** Leaves for good, with an exit code. */
+  noteExit(code: number): void {
+    this.memory.i32[this.block + B_EXIT] = code + 1;
+  }
+
+  /** How many jobs are in this thread's deque and not published: see ready.ts. */
+  get held(): number {
+    return this.memory.i32[this.block + B_HELD_BACK];
+  }
+
+  set held(count: number) {
+    this.memory.i32[this.block + B_HELD_BACK] = count;
+  }
+
+  /** Jobs of this group that this thread has finished and not yet counted: see group.ts. */
+  get countedGroup(): number {
+    return this.memory.i32[this.block + B_GROUP];
+  }
+
+  set countedGroup(group: number) {
+    this.memory.i32[this.block + B_GROUP] = group;
+  }
+
+  get counted(): number {
+    return this.memory.i32[this.block + B_COUNTED];
+  }
+
+  set counted(count: number) {
+    this.memory.i32[this.block + B_COUNTED] = count;
   }
 
   /** RUNNING, STOPPING, CANCELLING, STOPPED or DEAD. */

@@ -13,6 +13,7 @@ import {
   F_GROUP,
   F_OBSERVER,
   H_STATE,
+  HELD,
   OWN_EDGE,
   S_CONTINUATIONS,
   S_EDGE,
@@ -29,7 +30,7 @@ import { mayStart, postpone, unsuspend } from "./asynchronous.js";
 import type { Context } from "./context.js";
 import { passOn, wordsOf } from "./graph.js";
 import { countGroupJob, flushGroup } from "./group.js";
-import { appendReady, endStretch, PUBLISH_EVERY, publishReady } from "./ready.js";
+import { appendReady, endStretch, mayHandOff, PUBLISH_EVERY, publishReady, submitAll } from "./ready.js";
 import { releaseGroupSlot, unpinned } from "./slots.js";
 
 /**
@@ -42,6 +43,7 @@ export function execute(context: Context, slot: number): number {
   const address = slot << SLOT_LOG;
   const { i32 } = context.memory;
   const header = i32[address + S_FUNCTION];
+  i32[address + S_UNMET] = HELD | context.me;
   const group = header & F_GROUP ? i32[address + S_OWNER] : 0;
   if (context.countedGroup !== group) flushGroup(context);
   // A plain read: whoever sees a forced shutdown late runs one job more.
@@ -51,7 +53,7 @@ export function execute(context: Context, slot: number): number {
   } else if (group === 0 && i32[address + S_FAILURE] !== 0) {
     if (!(header & F_OBSERVER)) runner.drop(slot);
   } else if (header & F_ASYNC && !mayStart(context)) {
-    postpone(context, slot);
+    postpone(context, slot, header);
     return 0;
   } else if (!(header & F_OBSERVER)) {
     context.running = slot;
@@ -83,7 +85,15 @@ export function finishSuspended(context: Context, slot: number): void {
     }
   }
   endStretch(context);
+  // threads: 1 – before the main thread counts it as finished, what follows is to be there.
+  submitAll(context);
   unsuspend(context);
+}
+
+/** Finishes a job whose thread has died, on the main thread. */
+export function finishCrashed(context: Context, slot: number): void {
+  const next = finishWhole(context, slot);
+  if (next !== 0) appendReady(context, next);
 }
 
 /** Executes a job and all that is handed off from it. */
@@ -106,7 +116,7 @@ function finish(context: Context, slot: number): number {
     return finishWhole(context, slot);
   }
   if (own) context.runner.deliver(slot);
-  if (target === 0 || !context.fifo) return target;
+  if (target === 0 || mayHandOff(context, target)) return target;
   appendReady(context, target);
   publishReady(context);
   return 0;
@@ -144,7 +154,7 @@ function finishWhole(context: Context, slot: number): number {
     memory.reach(target << SLOT_LOG);
     passOn(context, slot, target);
     if (meets(context, target, words)) {
-      if (next === 0 && !context.fifo) {
+      if (next === 0 && mayHandOff(context, target)) {
         next = target;
       } else {
         appendReady(context, target);
@@ -191,7 +201,7 @@ function oldestFirst(context: Context, newest: number): number {
 }
 
 /** Lets the thread that has the handle take over the outcome. */
-function tellOwner(context: Context, slot: number): void {
+export function tellOwner(context: Context, slot: number): void {
   const { memory, me, events } = context;
   const address = slot << SLOT_LOG;
   const owner = memory.i32[address + S_OWNER];

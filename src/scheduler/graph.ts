@@ -23,6 +23,7 @@
  */
 import {
   AWAITED,
+  B_PINNING,
   E_NEXT,
   E_OLDER,
   E_SOURCE,
@@ -61,6 +62,7 @@ export function pin(context: Context, slot: number, generation: number): boolean
   const { memory } = context;
   memory.reach(slot << SLOT_LOG);
   const address = slot << SLOT_LOG;
+  memory.i32[context.block + B_PINNING]++;
   // Before the check: the owner changes the generation first and then looks for pins.
   Atomics.add(memory.i32, address + S_PINS, 1);
   if (Atomics.load(memory.i32, address + S_GENERATION) === generation) return true;
@@ -71,6 +73,7 @@ export function pin(context: Context, slot: number, generation: number): boolean
 export function unpin(context: Context, slot: number): void {
   // Lets the owner recycle the slot at its next attempt.
   Atomics.sub(context.memory.i32, (slot << SLOT_LOG) + S_PINS, 1);
+  context.memory.i32[context.block + B_PINNING]--;
 }
 
 /** Whether a job is still unscheduled. The slot is this thread's own or pinned. */
@@ -373,6 +376,7 @@ export function pinnedSource(context: Context, words: number): number {
   const source = Atomics.load(memory.i32, words + E_SOURCE);
   if (source === 0) return 0;
   memory.reach(source << SLOT_LOG);
+  memory.i32[context.block + B_PINNING]++;
   // Pin, then see that the edge is still unmet: the source is set to 0 before the slot is released.
   Atomics.add(memory.i32, (source << SLOT_LOG) + S_PINS, 1);
   if (Atomics.load(memory.i32, words + E_SOURCE) === source) return source;

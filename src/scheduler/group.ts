@@ -6,7 +6,19 @@
  * finishes one after the other by itself, and adds them up before it executes anything else or
  * looks for work in vain: while it executes a job of the group, the group is not done anyway.
  */
-import { G_DONE, G_FAILURE, G_OWNER, G_TARGET, GROUP_BYTES, NOBODY, P_DATA } from "../memory/layout.js";
+import {
+  B_GROUPS,
+  G_COUNT,
+  G_DONE,
+  G_FAILURE,
+  G_NEXT,
+  G_OWNER,
+  G_PREVIOUS,
+  G_TARGET,
+  GROUP_BYTES,
+  NOBODY,
+  P_DATA,
+} from "../memory/layout.js";
 import type { Context } from "./context.js";
 
 const COUNT = 0x7fffffff;
@@ -21,11 +33,35 @@ export function makeGroup(context: Context): number {
   i32[group + G_TARGET] = NOBODY;
   i32[group + G_OWNER] = context.me;
   i32[group + G_FAILURE] = 0;
+  i32[group + G_COUNT] = 0;
+  enlist(context, group);
   return group;
+}
+
+/** Puts a group at the head of this thread's list, where a recovery finds it: forwards, the list is whole after each step. */
+export function enlist(context: Context, group: number): void {
+  const { memory, block } = context;
+  const first = memory.i32[block + B_GROUPS];
+  memory.i32[group + G_NEXT] = first;
+  memory.i32[group + G_PREVIOUS] = 0;
+  memory.i32[block + B_GROUPS] = group;
+  if (first !== 0) memory.i32[first + G_PREVIOUS] = group;
 }
 
 /** Frees the record of a group whose jobs have all finished. */
 export function freeGroup(context: Context, group: number): void {
+  const { memory, block } = context;
+  const next = memory.i32[group + G_NEXT];
+  const previous = memory.i32[group + G_PREVIOUS];
+  memory.i32[previous === 0 ? block + B_GROUPS : previous + G_NEXT] = next;
+  if (next !== 0) memory.i32[next + G_PREVIOUS] = previous;
+  context.payloads.free(group - P_DATA);
+}
+
+/** Frees the record of a group whose owner has died, once its jobs have finished. */
+export function discardGroup(context: Context, group: number): void {
+  const failure = context.memory.i32[group + G_FAILURE];
+  if (failure > 1) context.payloads.free(failure);
   context.payloads.free(group - P_DATA);
 }
 
@@ -47,8 +83,9 @@ export function countGroupJob(context: Context, group: number, failure: number):
 
 /** Adds up what was counted so far, and wakes the group's owner if that was all it waits for. */
 export function flushGroup(context: Context): void {
-  const { memory, countedGroup: group, counted } = context;
+  const { memory, counted } = context;
   if (counted === 0) return;
+  const group = context.countedGroup;
   context.countedGroup = 0;
   context.counted = 0;
   memory.reach(group);

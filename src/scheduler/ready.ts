@@ -1,11 +1,31 @@
-/** Where ready jobs are put and found. */
-import { H_TICKET, S_FUNCTION, S_TICKET, SLOT_LOG } from "../memory/layout.js";
-import { NOTHING } from "../sync/deque.js";
-import { type Context, MAIN } from "./context.js";
+/**
+ * Where ready jobs are put and found.
+ *
+ * Jobs of normal priority are in a deque for each thread; those of high and of low priority in deques of their own
+ * (`Level`), and those that only the main thread runs in main-jobs.ts. Until any job has had another priority
+ * (H_PRIORITIES), nobody looks into these.
+ */
+import {
+  F_APART,
+  F_HIGH,
+  F_LOW,
+  F_MAIN,
+  H_PRIORITIES,
+  H_TICKET,
+  S_FUNCTION,
+  S_TICKET,
+  S_UNMET,
+  SLOT_LOG,
+} from "../memory/layout.js";
+import { type Deque, NOTHING } from "../sync/deque.js";
+import { type Context, type Level, MAIN } from "./context.js";
+import { appendMainJob, pushMainJobs } from "./main-jobs.js";
 
 /** Look at the submitted jobs first every so often, so that a worker's own jobs cannot starve them. */
 const FAIRNESS = 61;
 const STEAL_LIMIT = 64;
+/** Of so many jobs found, one is of normal and one of low priority even if others wait, so that none starves: a power of two. */
+const ROUND = 32;
 /** Many jobs that become ready at once are published in parts, so that others can take the first before the last are found. */
 export const PUBLISH_EVERY = 256;
 /** From how many jobs on a stretch of submissions is a burst, and how many of its jobs are then published together. */
@@ -32,8 +52,22 @@ export function publishReady(context: Context): void {
   // threads: 1 – what is scheduled in one turn of the main thread's event loop is submitted together.
   if (context.fifo && context.me === MAIN) return;
   context.held = 0;
-  context.deque.publish();
+  publish(context);
+}
+
+function publish(context: Context): void {
+  if (context.apart !== 0) publishApart(context);
+  context.normal.own.publish();
   context.events.notifyOne();
+}
+
+/** Publishes what was appended elsewhere than to the normal deque. Not sooner: `schedule` relies on that (graph.ts). */
+function publishApart(context: Context): void {
+  const { apart } = context;
+  context.apart = 0;
+  if (apart & F_HIGH) context.high.own.publish();
+  if (apart & F_LOW) context.low.own.publish();
+  if (apart & F_MAIN) pushMainJobs(context);
 }
 
 /**
@@ -43,6 +77,8 @@ export function publishReady(context: Context): void {
  * The rest of a burst is published at the end of the stretch, or when the thread waits.
  */
 export function submitReady(context: Context, slot: number): void {
+  // Whole now: see `takeSlot`.
+  context.memory.i32[(slot << SLOT_LOG) + S_UNMET] = 0;
   appendReady(context, slot);
   if (context.submitted < BURST) {
     // Also when the burst begins late in this stretch, its end is noticed.
@@ -71,14 +107,44 @@ export function submitAll(context: Context): void {
     append(context, unpublished[k]);
   }
   unpublished.length = 0;
-  context.deque.publish();
-  context.events.notifyOne();
+  publish(context);
 }
 
 function append(context: Context, slot: number): void {
-  if (!context.deque.append(slot)) {
+  const apart = context.memory.i32[(slot << SLOT_LOG) + S_FUNCTION] & F_APART;
+  if (apart === 0) appendTo(context.normal.own, slot);
+  else appendApart(context, slot, apart);
+}
+
+function appendTo(deque: Deque, slot: number): void {
+  if (!deque.append(slot)) {
     throw new Error("heddle's shared memory is exhausted: no room for a larger queue; give a smaller maxJobs");
   }
+}
+
+/** @param apart which of F_HIGH, F_LOW and F_MAIN the job has */
+function appendApart(context: Context, slot: number, apart: number): void {
+  if (apart & F_MAIN) {
+    appendMainJob(context, slot);
+    context.apart |= F_MAIN;
+  } else {
+    appendTo(apart & F_HIGH ? context.high.own : context.low.own, slot);
+    context.apart |= apart;
+  }
+}
+
+/** Whether a job that one has made ready on this thread may run next here, before those that wait. */
+export function mayHandOff(context: Context, slot: number): boolean {
+  // With one worker, the order is promised.
+  if (context.fifo) return false;
+  const { i32 } = context.memory;
+  const apart = i32[(slot << SLOT_LOG) + S_FUNCTION] & F_APART;
+  // A plain read: who sees too late that jobs may have priorities lets one of them wait a little longer.
+  if ((apart | i32[H_PRIORITIES]) === 0) return true;
+  // Of the others only those that nothing goes before; and they count, so that a chain of them starves none.
+  if (apart !== F_HIGH || inOrder(context) !== context.highFirst) return false;
+  context.found++;
+  return true;
 }
 
 /** Finds a ready job. @returns its slot, or NOTHING */
@@ -89,7 +155,34 @@ export function findReady(context: Context): number {
 }
 
 function find(context: Context): number {
-  const { deque, deques, me, threads } = context;
+  // A plain read, as in `mayHandOff`. Before a thread sleeps, `nothingReady` reads it atomically.
+  return context.memory.i32[H_PRIORITIES] === 0 ? findIn(context, context.normal) : findByPriority(context, findIn);
+}
+
+type Find = (context: Context, level: Level) => number;
+
+/** Finds a job of high priority, else of normal, else of low; now and then the other way round. */
+function findByPriority(context: Context, findIn: Find): number {
+  for (const level of inOrder(context)) {
+    const slot = findIn(context, level);
+    if (slot === NOTHING) continue;
+    // Jobs and not looks are counted: with one worker the order is the same in every run.
+    context.found++;
+    return slot;
+  }
+  return NOTHING;
+}
+
+/** Which jobs are looked for first: of each ROUND, one is of normal priority and one of low, if there are any. */
+function inOrder({ found, highFirst, normalFirst, lowFirst }: Context): readonly Level[] {
+  const place = found & (ROUND - 1);
+  if (place === ROUND - 1) return lowFirst;
+  return place === ROUND / 2 - 1 ? normalFirst : highFirst;
+}
+
+function findIn(context: Context, level: Level): number {
+  const { me, threads } = context;
+  const { own: deque, deques } = level;
   if (me === MAIN) {
     const own = deque.steal();
     if (own !== NOTHING) return own;
@@ -101,7 +194,7 @@ function find(context: Context): number {
     }
     const own = deque.pop();
     if (own !== NOTHING) return own;
-    const submitted = takeSubmitted(context);
+    const submitted = takeSubmitted(context, level);
     if (submitted !== NOTHING) return submitted;
   }
   for (let k = 1; k < threads; k++) {
@@ -117,15 +210,16 @@ function find(context: Context): number {
 }
 
 /** Takes a batch of what the main thread has submitted; all but the first go onto our own deque. */
-function takeSubmitted(context: Context): number {
+function takeSubmitted(context: Context, { own, deques }: Level): number {
   const { batch } = context;
-  const count = context.deques[MAIN].stealMany(batch, STEAL_LIMIT);
+  const count = deques[MAIN].stealMany(batch, STEAL_LIMIT);
   if (count === 0) return NOTHING;
   if (count > 1) {
     prefetch(context, count);
     // Newest first, so that we pop them in the order in which they were submitted.
-    for (let k = count - 1; k > 0; k--) append(context, batch[k]);
-    publishReady(context);
+    for (let k = count - 1; k > 0; k--) appendTo(own, batch[k]);
+    own.publish();
+    context.events.notifyOne();
   }
   return batch[0];
 }
@@ -144,7 +238,14 @@ function prefetch(context: Context, count: number): void {
 /** threads: 1 – the job that became ready first, on either thread. */
 function findOldest(context: Context): number {
   if (context.me === MAIN) return NOTHING;
-  const { deque, deques, memory } = context;
+  // As in `find`.
+  return context.memory.i32[H_PRIORITIES] === 0
+    ? findOldestIn(context, context.normal)
+    : findByPriority(context, findOldestIn);
+}
+
+function findOldestIn(context: Context, { own: deque, deques }: Level): number {
+  const { memory } = context;
   if (context.depth > 0) {
     // A job that waits runs what was scheduled last first, which is most likely its own: else a
     // fork–join would wait inside itself as deep as it is wide. The order is deterministic all the same.
@@ -160,8 +261,14 @@ function findOldest(context: Context): number {
   return (earlier | 0) < 0 ? deque.steal() : deques[MAIN].steal();
 }
 
-/** Whether no job seems ready anywhere. */
+/** Whether no job seems ready anywhere, but for those that only the main thread runs. */
 export function nothingReady(context: Context): boolean {
-  for (const deque of context.deques) if (!deque.empty) return false;
+  if (!allEmpty(context.normal)) return false;
+  // Decides whether somebody may sleep: who gives a job another priority sets this before the job is published.
+  return Atomics.load(context.memory.i32, H_PRIORITIES) === 0 || (allEmpty(context.high) && allEmpty(context.low));
+}
+
+function allEmpty({ deques }: Level): boolean {
+  for (const deque of deques) if (!deque.empty) return false;
   return true;
 }

@@ -1,11 +1,10 @@
 /** A full arena: a thread that is in a job executes others until there is room. */
-import { STUCK } from "../memory/layout.js";
+import { B_ACTIVITY, STUCK } from "../memory/layout.js";
 import { restorePostponed } from "./asynchronous.js";
-import { BUSY, type Context } from "./context.js";
+import { BUSY, type Context, IDLE, MAIN } from "./context.js";
 import { drainFinished, executeAll } from "./finish.js";
-import { flushGroup } from "./group.js";
-import { endStretch, findReady, nothingReady } from "./ready.js";
-import { MAX_DEPTH } from "./wait.js";
+import { nothingReady } from "./ready.js";
+import { findHere, holdNothingBack, nothingHere, tooDeep } from "./wait.js";
 
 /** How long to leave the machine to the others before looking again, in milliseconds. */
 const PAUSE = 0.5;
@@ -28,10 +27,9 @@ export function reclaim(context: Context): void {
  * @returns false when no thread can make room: every live job waits for something else
  */
 export function makeRoom(context: Context): boolean {
-  flushGroup(context);
-  endStretch(context);
-  if (context.depth < MAX_DEPTH) {
-    const job = findReady(context);
+  holdNothingBack(context);
+  if (!tooDeep(context)) {
+    const job = findHere(context);
     if (job !== 0) {
       const { running } = context;
       context.depth++;
@@ -49,10 +47,23 @@ export function makeRoom(context: Context): boolean {
     }
   }
   context.setActivity(STUCK);
-  const busy = context.othersBusy;
-  const worthwhile = busy || (!nothingReady(context) && context.depth < MAX_DEPTH);
-  if (busy) Atomics.wait(nobody, 0, 0, PAUSE);
+  const busy = context.othersBusy || leftToWorker(context);
+  const worthwhile = busy || (!tooDeep(context) && !nothingHere(context));
+  if (busy) {
+    context.leave();
+    Atomics.wait(nobody, 0, 0, PAUSE);
+    context.enter();
+    context.watch();
+  }
   context.setActivity(BUSY);
   reclaim(context);
   return worthwhile;
+}
+
+/** threads: 1 – whether the worker, which sleeps, is about to wake for jobs that the main thread may not execute. */
+function leftToWorker(context: Context): boolean {
+  const { memory, me, fifo } = context;
+  if (!fifo || me !== MAIN || nothingReady(context)) return false;
+  // Pairs with setActivity.
+  return Atomics.load(memory.i32, memory.layout.blockOf(MAIN + 1) + B_ACTIVITY) === IDLE;
 }

@@ -1,5 +1,7 @@
 /** Taking and releasing job slots. */
 import {
+  ASIDE,
+  BUILDING,
   CLOSING,
   E_OLDER,
   EDGE_LOG,
@@ -32,12 +34,13 @@ export function takeSlot(context: Context, header: number, prerequisites: number
   const address = context.slots.take();
   if (address === 0) return 0;
   const { i32 } = context.memory;
-  i32[address + S_FUNCTION] = header;
-  i32[address + S_UNMET] = 0;
+  i32[address + S_UNMET] = prerequisites === 0 ? 0 : BUILDING | context.me;
   i32[address + S_CONTINUATIONS] = continuations;
   i32[address + S_OWNER] = context.me;
   i32[address + S_FAILURE] = 0;
   i32[address + S_PREREQUISITES] = prerequisites;
+  // Last, as the slot counts as a job's from now on; until it is released.
+  i32[address + S_FUNCTION] = header;
   return address >>> SLOT_LOG;
 }
 
@@ -47,15 +50,18 @@ export function takeGroupSlot(context: Context, header: number, group: number): 
   const address = context.slots.take();
   if (address === 0) return 0;
   const { i32 } = context.memory;
-  i32[address + S_FUNCTION] = header;
+  i32[address + S_UNMET] = BUILDING | context.me;
   i32[address + S_OWNER] = group;
   i32[address + S_FAILURE] = 0;
+  i32[address + S_FUNCTION] = header;
   return address >>> SLOT_LOG;
 }
 
 /** Gives back the slot of a finished job of a group. */
 export function releaseGroupSlot(context: Context, slot: number): void {
-  context.slots.give(slot << SLOT_LOG);
+  const address = slot << SLOT_LOG;
+  context.memory.i32[address + S_FUNCTION] = 0;
+  context.slots.give(address);
 }
 
 /** Whether a job that runs on this thread concerns no other: its handle is here, and nothing comes after it so far. */
@@ -88,6 +94,7 @@ export function retire(context: Context, slot: number): boolean {
 export function leaveUndelivered(context: Context, slot: number): void {
   // Linkers on other threads find the list closed, as before; this thread no longer finds the job to be delivered.
   Atomics.store(context.memory.i32, (slot << SLOT_LOG) + S_CONTINUATIONS, CLOSING);
+  context.memory.i32[(slot << SLOT_LOG) + S_UNMET] = ASIDE | context.me;
   context.undelivered.push(slot);
 }
 
@@ -101,6 +108,7 @@ export function unpinned(context: Context, slot: number): boolean {
 export function releaseSlot(context: Context, slot: number): void {
   const { memory } = context;
   const address = slot << SLOT_LOG;
+  memory.i32[address + S_FUNCTION] = 0;
   let edge = memory.i32[address + S_PREREQUISITES] & EDGE_MASK;
   while (edge !== 0 && (edge & OWN_EDGE) === 0) {
     const words = edge << EDGE_LOG;

@@ -1,11 +1,13 @@
 /** Waiting synchronously: the waiting thread executes other jobs meanwhile. */
-import { BLOCKED, DEAD, STOPPED } from "../memory/layout.js";
+import { ASLEEP, BLOCKED, DEAD, OUTSIDE, STOPPED } from "../memory/layout.js";
 import { LISTENING, WAITING } from "../sync/event-count.js";
 import { isBlocked, LOOK_EVERY, nobodyCanGoOn, restorePostponed } from "./asynchronous.js";
 import { BUSY, type Context, IDLE, MAIN } from "./context.js";
 import { waitsForItself } from "./deadlock.js";
 import { drainFinished, execute, executeAll } from "./finish.js";
 import { flushGroup } from "./group.js";
+import { mainJobsReady, takeMainJob } from "./main-jobs.js";
+import { endMainJobs } from "./main-loop.js";
 import { appendReady, endStretch, findReady, nothingReady, publishReady, submitAll } from "./ready.js";
 import { relax } from "./relax.js";
 
@@ -40,13 +42,19 @@ export const VAIN = -2;
 const ON = SETTLED;
 
 /** How deep jobs may wait inside jobs that wait: every level takes some of the thread's stack. */
-export const MAX_DEPTH = 1500;
+const MAX_DEPTH = 1500;
 
-/** How deep the main thread executes jobs inside jobs: some 300 KiB of a stack that has 1 MiB by default. */
+/**
+ * How deep the main thread executes others' jobs inside jobs: some 300 KiB of a stack that has 1 MiB by default. Its own,
+ * which nobody else runs, as deep again.
+ */
 const MAIN_DEPTH = 256;
+const MAX_MAIN_DEPTH = 2 * MAIN_DEPTH;
 
 /** Looks at the queues this often before going to sleep: some 20 microseconds. */
 const SPINS = 300;
+/** How long the main thread sleeps at the most before it looks whether the workers are still there, in milliseconds. */
+const WATCH_EVERY = 50;
 /** How long a thread sleeps on an outsider before it looks for jobs again, in milliseconds. */
 const DOZE = 1;
 
@@ -80,9 +88,9 @@ export function holdNothingBack(context: Context): void {
 
 function waitWith<T extends Target>(context: Context, target: T, rest: Rest<T>): number {
   holdNothingBack(context);
-  if (context.depth >= MAX_DEPTH) {
+  if (tooDeep(context)) {
     throw new RangeError(
-      `jobs wait inside jobs ${MAX_DEPTH} deep; link them with then/after instead of waiting, or wait less deeply`,
+      `jobs wait inside jobs ${context.depth} deep; link them with then/after instead of waiting, or wait less deeply`,
     );
   }
   const { running } = context;
@@ -93,25 +101,57 @@ function waitWith<T extends Target>(context: Context, target: T, rest: Rest<T>):
     return helpUntil(context, target, rest);
   } finally {
     restorePostponed(context);
+    // This thread may not look for jobs again for long.
+    flushGroup(context);
     // Pairs with a worker's last look before it ends (worker-loop.ts): it finds what we have published, or we see that
     // it has stopped.
     if (context.me === MAIN && context.depth === 1 && context.state === STOPPED) executeRest(context);
     context.depth--;
     if (running !== 0) context.waiting.pop();
     context.running = running;
-    if (context.me === MAIN) context.setActivity(IDLE);
+    if (context.me === MAIN) leave(context);
   }
+}
+
+/** The main thread is back where it was before it waited: in a job of its own, or in the user's program. */
+function leave(context: Context): void {
+  submitAll(context);
+  if (context.running !== 0) context.setActivity(BUSY);
+  else endMainJobs(context);
 }
 
 /** Executes what this thread has made ready after the workers have stopped; asynchronous jobs stay, as nobody is left for them. */
 function executeRest(context: Context): void {
-  for (let job = findReady(context); job !== 0; job = findReady(context)) executeAll(context, job);
+  for (let job = findHere(context); job !== 0; job = findHere(context)) executeAll(context, job);
+  flushGroup(context);
   restorePostponed(context);
+}
+
+/** Whether jobs wait inside jobs so deep on this thread that none can be executed any more. */
+export function tooDeep({ me, depth }: Context): boolean {
+  return depth >= (me === MAIN ? MAX_MAIN_DEPTH : MAX_DEPTH);
+}
+
+/** Finds a job that this thread can execute inside another, or while it waits. @returns its slot, or 0 */
+export function findHere(context: Context): number {
+  const own = context.me === MAIN ? takeMainJob(context) : 0;
+  if (own !== 0) return own;
+  return mayTake(context) ? findReady(context) : 0;
+}
+
+/** Whether `findHere` seems to find nothing. */
+export function nothingHere(context: Context): boolean {
+  return !ownHere(context) && (!mayTake(context) || nothingReady(context));
+}
+
+/** Whether this is the main thread and there are jobs of its own to execute while it waits. */
+function ownHere(context: Context): boolean {
+  return context.me === MAIN && (context.taken !== 0 || mainJobsReady(context));
 }
 
 function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>): number {
   for (;;) {
-    let job = mayTake(context) ? findReady(context) : 0;
+    let job = findHere(context);
     while (job !== 0) {
       job = execute(context, job);
       if (!target.settled) continue;
@@ -123,6 +163,8 @@ function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>)
       return SETTLED;
     }
     if (target.settled) return SETTLED;
+    // threads: 1 – what the main thread's own jobs have made ready.
+    submitAll(context);
     flushGroup(context);
     const outcome = rest(context, target, restorePostponed(context));
     if (outcome !== ON) return outcome;
@@ -133,7 +175,7 @@ function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>)
 /** Looks around for a short time. @returns whether there is something to do */
 function spin(context: Context, target: Target): boolean {
   for (let k = 0; k < SPINS; k++) {
-    if (target.settled || (mayTake(context) && !nothingReady(context))) return true;
+    if (target.settled || !nothingHere(context)) return true;
     relax();
   }
   return false;
@@ -158,15 +200,19 @@ function sleep(context: Context, target: Settleable): void {
   events.prepare(me, state);
   // The last look, after the announcement: no wake is lost.
   drainFinished(context);
-  const found = target.settled || context.undelivered.length > 0 || (mayTake(context) && !nothingReady(context));
+  const found = target.settled || context.undelivered.length > 0 || !nothingHere(context);
   if (found || context.state === DEAD) {
     events.cancel(me, state);
   } else {
     context.setActivity(IDLE);
-    events.commit(me, state);
-    if (state === WAITING) events.endSearch();
+    context.leave(state === WAITING ? ASLEEP : OUTSIDE);
+    const notified = events.commit(me, state, me === MAIN ? WATCH_EVERY : Number.POSITIVE_INFINITY);
+    context.enter();
+    const woken = notified || events.cancel(me, state);
+    if (notified && state === WAITING) events.endSearch();
     context.setActivity(BUSY);
     drainFinished(context);
+    if (!woken) context.watch();
   }
   // The wake may have been for work, and we may be done waiting: pass it on. If not, we take one job
   // next, and there may be more.
@@ -186,16 +232,21 @@ function sleepBlocked(context: Context, target: Settleable, postponedSome: boole
   for (let vain = 0; vain < 2; ) {
     events.prepare(me, state);
     drainFinished(context);
-    if (target.settled || (state === WAITING && !nothingReady(context)) || context.state === DEAD) {
+    const found = state === WAITING ? !nothingHere(context) : ownHere(context);
+    if (target.settled || found || context.state === DEAD) {
       events.cancel(me, state);
       break;
     }
     context.setActivity(BLOCKED);
-    const woken = events.commit(me, state, LOOK_EVERY) || events.cancel(me, state);
+    context.leave(state === WAITING ? ASLEEP : OUTSIDE);
+    const notified = events.commit(me, state, LOOK_EVERY);
+    context.enter();
+    const woken = notified || events.cancel(me, state);
     const hopeless = !woken && nobodyCanGoOn(context);
-    if (woken && state === WAITING) events.endSearch();
+    if (notified && state === WAITING) events.endSearch();
     context.setActivity(BUSY);
     if (woken) break;
+    context.watch();
     // Twice: a thread may have been between two states.
     vain = hopeless ? vain + 1 : 0;
     if (vain === 2) return VAIN;
@@ -209,7 +260,9 @@ function sleepBlocked(context: Context, target: Settleable, postponedSome: boole
 function dozeOff(context: Context, target: Outsider, postponedSome: boolean): number {
   if (!postponedSome && spin(context, target)) return ON;
   context.setActivity(IDLE);
+  context.leave();
   target._sleep(DOZE);
+  context.enter();
   context.setActivity(BUSY);
   drainFinished(context);
   return ON;

@@ -1,9 +1,10 @@
 /** What a worker does all its life: execute, look around, go round its event loop, sleep. */
-import { BLOCKED, CANCELLING, DEAD, H_STATE, RUNNING, STOPPED, STOPPING } from "../memory/layout.js";
+import { ASLEEP, B_RAN, BLOCKED, CANCELLING, DEAD, H_STATE, RUNNING, STOPPED, STOPPING } from "../memory/layout.js";
 import { anySuspended, overdraw } from "./asynchronous.js";
 import { BUSY, type Context, IDLE } from "./context.js";
 import { drainFinished, execute } from "./finish.js";
 import { flushGroup } from "./group.js";
+import { letGoOfMainJobs, NOT_AT_REST, roundAtRest } from "./main-jobs.js";
 import { appendReady, endStretch, findReady, nothingReady, publishReady, submitAll } from "./ready.js";
 import { relax } from "./relax.js";
 
@@ -28,6 +29,8 @@ export interface Surroundings {
 
 /** Executes jobs until the system is stopped and nothing is left to do. */
 export async function workerLoop(context: Context, surroundings: Surroundings): Promise<void> {
+  context.enter();
+  for (const level of context.highFirst) level.own.resume();
   context.setActivity(BUSY);
   let job = 0;
   for (;;) {
@@ -35,15 +38,18 @@ export async function workerLoop(context: Context, surroundings: Surroundings): 
     surroundings.between();
     job = outOfWork ? search(context) : 0;
     if (job !== 0) continue;
+    context.leave();
     await surroundings.turn();
+    context.enter();
     endStretch(context);
     drainFinished(context);
     if (!outOfWork || !nothingReady(context)) continue;
     job = surroundings.awaiting() ? overdraw(context) : 0;
     if (job !== 0) continue;
-    if (await sleep(context, surroundings)) return;
+    if (await sleep(context, surroundings)) break;
     job = firstFound(context);
   }
+  context.leave();
 }
 
 /** Executes `job` and others for about SLICE milliseconds. @returns true if there were no more */
@@ -63,6 +69,7 @@ function runSlice(context: Context, job: number): boolean {
     job = execute(context, job);
     if (--countdown > 0) continue;
     const now = performance.now();
+    context.memory.i32[context.block + B_RAN] = 1;
     if (now >= end) {
       context.running = 0;
       if (job !== 0) {
@@ -119,8 +126,10 @@ async function sleep(context: Context, surroundings: Surroundings): Promise<bool
     return true;
   }
   context.setActivity(IDLE);
+  context.leave(ASLEEP);
   if (context.suspended > 0 || surroundings.pending()) await events.commitAsync(me);
   else events.commit(me);
+  context.enter();
   events.endSearch();
   context.setActivity(BUSY);
   drainFinished(context);
@@ -131,21 +140,25 @@ async function sleep(context: Context, surroundings: Surroundings): Promise<bool
 function mayStop(context: Context): boolean {
   const { state, events, threads, memory } = context;
   if (state === RUNNING || state === DEAD) return false;
+  const round = roundAtRest(context);
+  // The main thread wakes us when it has run its own jobs, as we are to run what follows them.
+  if (round === NOT_AT_REST) return false;
   if (state === STOPPED) return true;
   // Before the look at the queues: a job that has finished since has published what follows it. By force, none is waited for.
   if (state === STOPPING && anySuspended(context)) return false;
   // Every worker has announced its sleep, and there is nothing to find: as only running workers make
   // jobs ready now, none will come. The order matters: first that all sleep, then that nothing is there.
   if (events.sleepers < threads - 1 || !nothingReady(context)) return false;
+  // Nor has the main thread made any ready by jobs of its own; else it wakes us.
+  if (roundAtRest(context) !== round) return false;
   // Seen by the others, who are woken by the caller. Settles with a worker that dies, and a shutdown by force.
   return Atomics.compareExchange(memory.i32, H_STATE, state, STOPPED) === state || mayStop(context);
 }
 
-/** Tells the others that this worker ends although it was not told to, so that nobody waits for what it was doing. */
-export function announceDeath(context: Context): void {
+/** Tells all threads that no job will run any more, so that nobody waits for one. */
+export function giveUp(context: Context): void {
   // Pairs with the last look of who is about to sleep in `wait`.
   Atomics.store(context.memory.i32, H_STATE, DEAD);
-  context.setActivity(BLOCKED);
   for (let thread = 0; thread < context.threads; thread++) context.events.notify(thread, true);
 }
 
@@ -159,5 +172,7 @@ export function stopWorkers(context: Context, force: boolean): void {
   if (state !== STOPPED && state !== DEAD) {
     Atomics.compareExchange(memory.i32, H_STATE, state, force ? CANCELLING : STOPPING);
   }
+  // By force, nobody waits for its suspended jobs.
+  if (context.running === 0) letGoOfMainJobs(context);
   context.events.notifyAll();
 }

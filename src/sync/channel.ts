@@ -163,6 +163,31 @@ export class Channel {
     Atomics.or(this.#words.i32, this.#base + TAIL, CLOSED);
   }
 
+  /**
+   * To be called while no other thread uses the channel, after one has died that may have been using it: completes its
+   * sends, with `value`, and its receives, whose values are lost. Without it, both would hold up all others for ever.
+   */
+  repair(value: number): void {
+    const { i32 } = this.#words;
+    const base = this.#base;
+    const mask = this.#mask;
+    const head = i32[base + HEAD];
+    const tail = (i32[base + TAIL] >>> 1) & POSITION;
+    for (let position = head; position !== tail; position = (position + 1) & POSITION) {
+      const cell = base + CELLS + 2 * (position & mask);
+      const lap = position & ~mask;
+      if (distance(i32[cell], lap + 1) >= 0) continue;
+      i32[cell + 1] = value;
+      i32[cell] = lap + 1;
+    }
+    const oldest = tail <= mask ? 0 : tail - mask - 1;
+    for (let position = oldest; position !== head; position = (position + 1) & POSITION) {
+      const cell = base + CELLS + 2 * (position & mask);
+      const lap = position & ~mask;
+      if (i32[cell] === lap + 1) i32[cell] = (lap + mask + 1) & POSITION;
+    }
+  }
+
   /** Whether the channel is closed and everything sent has been claimed by a receiver. */
   get drained(): boolean {
     const i32 = this.#words.i32;

@@ -65,6 +65,17 @@ export class Deque {
     return true;
   }
 
+  /** Who takes a dead owner's place, before anything else: goes on where that one has stopped. */
+  resume(): void {
+    const { i32 } = this.#words;
+    const packed = i32[this.#base + ARRAY];
+    if (packed === 0) return;
+    this.#bottom = i32[this.#base + BOTTOM];
+    this.#top = i32[this.#base + TOP];
+    this.#array = packed & ~LOG_BITS;
+    this.#mask = (1 << (packed & LOG_BITS)) - 1;
+  }
+
   /** Owner: publishes all appended items with one store. */
   publish(): void {
     // Publishes the items to thieves: they load BOTTOM before they read an item.
@@ -152,6 +163,29 @@ export class Deque {
     // As in `steal`: TOP first.
     const top = Atomics.load(i32, this.#base + TOP);
     return ((Atomics.load(i32, this.#base + BOTTOM) - top) | 0) <= 0;
+  }
+
+  /**
+   * To be called while no other thread uses the deque, after its owner has died: undoes a `pop` that was under way.
+   * Its item may be in no deque now.
+   */
+  repair(): void {
+    const { i32 } = this.#words;
+    const top = i32[this.#base + TOP];
+    if (((i32[this.#base + BOTTOM] - top) | 0) < 0) i32[this.#base + BOTTOM] = top;
+  }
+
+  /**
+   * To be called while no other thread uses the deque: calls `use` with each item.
+   *
+   * @param unpublished how many items its owner has appended and not yet published
+   */
+  forEach(unpublished: number, use: (item: number) => void): void {
+    const { i32 } = this.#words;
+    const bottom = i32[this.#base + BOTTOM] + unpublished;
+    for (let position = i32[this.#base + TOP]; ((bottom - position) | 0) > 0; position = (position + 1) | 0) {
+      use(this.#read(position));
+    }
   }
 
   #read(position: number): number {

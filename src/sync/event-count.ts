@@ -165,6 +165,25 @@ export class EventCount {
     for (let thread = 0; thread < this.#threads; thread++) this.#wake(thread, WAITING);
   }
 
+  /**
+   * To be called while nobody else uses the event count, after the thread `dead` has died: counts anew.
+   *
+   * @param asleep whether a thread lives, was WAITING when it fell asleep, and has not gone on since
+   */
+  repair(dead: number, asleep: (thread: number) => boolean): void {
+    const { i32 } = this.#words;
+    i32[this.wordOf(dead)] = AWAKE;
+    let counts = 0;
+    for (let thread = 0; thread < this.#threads; thread++) {
+      const state = i32[this.wordOf(thread)];
+      if (state === WAITING) counts++;
+      else if (state === AWAKE && asleep(thread)) counts += SEARCHER;
+      // The dead thread may have moved the word and not got as far as this.
+      Atomics.notify(i32, this.wordOf(thread));
+    }
+    i32[this.#base + COUNTS] = counts;
+  }
+
   /** How many threads wait; may be too high for a moment, never too low. */
   get sleepers(): number {
     // As in notifyOne.

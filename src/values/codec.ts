@@ -63,7 +63,7 @@ export class Codec {
   readonly #context: Context;
   readonly #handles: Handles;
 
-  constructor(context: Context, links: readonly Link[], handles: Handles) {
+  constructor(context: Context, links: readonly (Link | undefined)[], handles: Handles) {
     this.#context = context;
     this.#handles = handles;
     this.objects = new SharedObjects(context, links);

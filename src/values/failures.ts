@@ -11,6 +11,7 @@ export type Failure =
   | { kind: "threw"; job: string; error: unknown }
   | { kind: "dependency"; job: string; first: Failure }
   | { kind: "shutdown"; job: string }
+  | { kind: "crashed"; job: string; exitCode: number; reason: string }
   | { kind: "lost"; job: string };
 
 /** In place of a payload's address: the failure's details did not fit into shared memory, or cannot be read. */

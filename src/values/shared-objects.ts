@@ -32,7 +32,8 @@ export interface ObjectNumbers {
   end(number: number): void;
 }
 
-type Message = { number: number; object: SharedObject | null };
+/** Makes an object known under its number, or the number unknown. */
+export type Introduction = { readonly number: number; readonly object: SharedObject | null };
 
 const CLOSED = -(2 ** 30);
 /** Numbers to give, and bytes behind them, before those that do not travel are given up. */
@@ -43,9 +44,11 @@ const PAUSE = 1;
 
 export class SharedObjects implements ObjectNumbers {
   readonly #context: Context;
-  readonly #links: readonly Link[];
+  readonly #links: readonly (Link | undefined)[];
   readonly #numbers = new WeakMap<SharedObject, number>();
   readonly #objects = new Map<number, SharedObject>();
+  /** For each number from another thread, which thread has given it. */
+  readonly #givers = new Map<number, number>();
   /** Numbers that this thread gave and has not given up. */
   #given: number[] = [];
   #mostGiven = MOST_GIVEN;
@@ -54,7 +57,8 @@ export class SharedObjects implements ObjectNumbers {
   #lastNumber = 0;
   readonly #nobody = new Int32Array(new SharedArrayBuffer(4));
 
-  constructor(context: Context, links: readonly Link[]) {
+  /** @param links to the other threads, by their numbers */
+  constructor(context: Context, links: readonly (Link | undefined)[]) {
     this.#context = context;
     this.#links = links;
   }
@@ -102,17 +106,39 @@ export class SharedObjects implements ObjectNumbers {
 
   /** Takes in what other threads have introduced and given up. */
   receive(): void {
-    for (const link of this.#links) {
+    this.#links.forEach((link, thread) => {
+      if (link === undefined) return;
       for (;;) {
-        const message = link.receiveNow() as Message | undefined;
+        const message = link.receiveNow() as Introduction | undefined;
         if (message === undefined) break;
         if (message.object === null) {
           this.#forget(message.number);
         } else {
-          this.#objects.set(message.number, message.object);
-          this.#numbers.set(message.object, message.number);
+          this.learn(message);
+          this.#givers.set(message.number, thread);
         }
       }
+    });
+  }
+
+  /** Takes in one object that another thread knows. */
+  learn({ number, object }: Introduction): void {
+    if (object === null) return;
+    this.#objects.set(number, object);
+    this.#numbers.set(object, number);
+  }
+
+  /** All objects that are known here. */
+  introductions(): Introduction[] {
+    return Array.from(this.#objects, ([number, object]) => ({ number, object }));
+  }
+
+  /** Takes over the numbers of a thread that has died: from now on this one gives them up. */
+  adopt(thread: number): void {
+    for (const [number, giver] of this.#givers) {
+      if (giver !== thread) continue;
+      this.#givers.delete(number);
+      this.#given.push(number);
     }
   }
 
@@ -130,7 +156,7 @@ export class SharedObjects implements ObjectNumbers {
     this.#given.push(number);
     this.#lastObject = object;
     this.#lastNumber = number;
-    for (const link of this.#links) link.send({ number, object } satisfies Message);
+    this.#tellAll({ number, object });
     return number;
   }
 
@@ -139,15 +165,20 @@ export class SharedObjects implements ObjectNumbers {
       // Settles the race with a thread that sends the object on: at 0 nothing travels, and from now on nothing can.
       if (Atomics.compareExchange(this.#context.memory.i32, number, 0, CLOSED) !== 0) return true;
       this.#forget(number);
-      for (const link of this.#links) link.send({ number, object: null } satisfies Message);
+      this.#tellAll({ number, object: null });
       return false;
     });
     this.#mostGiven = Math.max(MOST_GIVEN, 2 * this.#given.length);
     this.#bytes = 0;
   }
 
+  #tellAll(message: Introduction): void {
+    for (const link of this.#links) link?.send(message);
+  }
+
   #forget(number: number): void {
     this.#objects.delete(number);
+    this.#givers.delete(number);
     if (this.#lastNumber === number) {
       this.#lastObject = undefined;
       this.#lastNumber = 0;

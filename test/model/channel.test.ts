@@ -77,8 +77,8 @@ const file = "sync/channel";
 
 catches("the turn is published before the value", sendersAndReceivers, /received/, {
   file,
-  from: "i32[cell + 1] = value;",
-  to: "Atomics.store(i32, cell, lap + 1); i32[cell + 1] = value;",
+  from: "i32[cell + 1] = value;\n                    // Publishes",
+  to: "Atomics.store(i32, cell, lap + 1); i32[cell + 1] = value;\n                    // Publishes",
 });
 
 catches("a sender claims its position by a check and a store", sendersAndReceivers, /received/, {

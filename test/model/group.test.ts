@@ -57,7 +57,7 @@ function awaited(library: Library, counts: readonly number[], wait: Wait = waitF
     jobs.length = 0;
     for (let k = 0; k < total; k++) jobs.push(slots.takeGroupSlot(context, id | offsets.F_GROUP, group));
     for (let k = 0; k < own; k++) ready.appendReady(context, jobs[total - 1 - k]);
-    context.deque.publish();
+    context.normal.own.publish();
     return () => {
       wait(context, group, total);
       const results = jobs.map((job) => words.i32[(job << offsets.SLOT_LOG) + offsets.S_ARGUMENTS]);

@@ -121,14 +121,14 @@ catches("the limit is looked at before cells are reserved", limited, /3 cells in
 
 catches("a batch is sent before it is written into its carriers", exchanging, /two places|instead of 6/, {
   file,
-  from: "if (this.#exchange.send(this.#pack()) === SENT) {",
-  to: "const sent = this.#exchange.send(free[0]); this.#pack();\n        if (sent === SENT) {",
+  from: "if (this.#exchange.send(this.#pack(oldest)) !== SENT)",
+  to: "const sent = this.#exchange.send(oldest[0]); this.#pack(oldest);\n        if (sent !== SENT)",
 });
 
 catches("a batch that was sent stays with its thread as well", exchanging, /held twice|two places/, {
   file,
-  from: "free.copyWithin(0, this.#batch, this.#count);\n            this.#count -= this.#batch;",
-  to: "this.#free = new Int32Array(2 * free.length); this.#free.set(free);",
+  from: "i32[this.#free + k] = i32[this.#free + batch + k];",
+  to: "void 0;",
 });
 
 catches("a region is added by a check and a store", regions, /two places/, {

@@ -2,6 +2,7 @@
 import { JobSystem, type JobSystemOptions } from "heddle";
 
 export const WORK = new URL("./work.js", import.meta.url);
+export const PLACED_WORK = new URL("./placed-work.js", import.meta.url);
 
 /** Runs `body` with a system of its own, which is shut down afterwards. */
 export async function withSystem(

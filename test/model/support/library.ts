@@ -17,6 +17,7 @@ const FITTINGS: readonly Change[] = [
   { file: "sync/deque", from: "const FIRST_LOG = 10;", to: "const FIRST_LOG = 1;" },
   { file: "scheduler/graph", from: "const frontier = new Frontier();", to: "let frontier = new Frontier();" },
   { file: "scheduler/wait", from: "const SPINS = 300;", to: "const SPINS = 0;" },
+  { file: "scheduler/main-loop", from: "const SLICE = 10;", to: "const SLICE = Number.POSITIVE_INFINITY;" },
 ];
 
 /** A program is stopped at each step: what it leaves behind in the scratch space of a module is cleared before the next run. */
@@ -44,6 +45,7 @@ export interface Library {
   readonly finish: typeof import("../../../dist/scheduler/finish.js");
   readonly graph: typeof import("../../../dist/scheduler/graph.js") & Scratch;
   readonly topology: Scratch;
+  readonly mainLoop: typeof import("../../../dist/scheduler/main-loop.js");
   readonly group: typeof import("../../../dist/scheduler/group.js");
   readonly ready: typeof import("../../../dist/scheduler/ready.js");
   readonly slots: typeof import("../../../dist/scheduler/slots.js");
@@ -84,6 +86,7 @@ export async function load(...changes: readonly Change[]): Promise<Library> {
       finish: await part("scheduler/finish"),
       graph: await part("scheduler/graph"),
       topology: await part("scheduler/topology"),
+      mainLoop: await part("scheduler/main-loop"),
       group: await part("scheduler/group"),
       ready: await part("scheduler/ready"),
       slots: await part("scheduler/slots"),

@@ -42,12 +42,15 @@ export function smallLayout({ layout }: Library, threads: number, sizes: Sizes =
     threads,
     maxJobs: slotLimit,
     shapes,
-    exchanges: shapes.map((_, k) => 1024 + 64 * k),
+    exchanges: shapes.map((_, k) => 2048 + 128 * k),
     slotLimit,
     events,
+    controls: 2560,
+    slotRegions: 2592,
     baseWords: REGION_WORDS,
     maxWords: SLOTS * REGION_WORDS,
     blockOf: (thread) => blocks + thread * BLOCK_WORDS,
+    freeOf: (thread, pool) => 2624 + 64 * (4 * thread + pool),
   };
 }
 
@@ -167,6 +170,19 @@ class ModelRunner implements Runner {
   }
 
   cancel(): void {}
+
+  crash(slot: number): void {
+    Atomics.compareExchange(
+      this.context.memory.i32,
+      (slot << this.#library.layout.SLOT_LOG) + this.#library.layout.S_FAILURE,
+      0,
+      1,
+    );
+  }
+
+  retry(): boolean {
+    return false;
+  }
 }
 
 /** The outcomes that a context's thread has taken over. */

@@ -1,0 +1,274 @@
+/** Workers that die: the job that one ran fails, everything else goes on, and nobody waits for ever. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Worker } from "node:worker_threads";
+import { DependencyFailedError, JobSystem, type JobSystemOptions, ShutdownError, WorkerCrashedError } from "heddle";
+import * as work from "./support/crash-work.js";
+import * as doomed from "./support/doomed-work.js";
+
+const WORK = new URL("./support/crash-work.js", import.meta.url);
+const DOOMED = new URL("./support/doomed-work.js", import.meta.url);
+const HANGS = { timeout: 120_000 };
+
+async function create(threads: number, options: Partial<JobSystemOptions> = {}) {
+  const jobs = await JobSystem.create({ threads, modules: [WORK], ...options });
+  const errors: Error[] = [];
+  jobs.on("error", (error) => errors.push(error));
+  return { jobs, errors };
+}
+
+const isCrash = (exitCode: number, job: string) => (error: unknown) => {
+  assert.ok(error instanceof WorkerCrashedError, String(error));
+  assert.deepEqual({ exitCode: error.exitCode, job: error.job }, { exitCode, job });
+  return true;
+};
+
+async function stillWorks(jobs: JobSystem): Promise<void> {
+  const sums = Array.from({ length: 200 }, (_, k) => jobs.run(work.add, k, 1));
+  assert.equal(
+    (await Promise.all(sums)).reduce((a, b) => a + b),
+    (200 * 201) / 2,
+  );
+  assert.equal(await jobs.run(work.sumOf, 100), 5050);
+}
+
+test(
+  "a job that ends its worker fails with the exit code; those after it do not run; the system works on",
+  HANGS,
+  async () => {
+    for (const threads of [1, 2, 3]) {
+      const { jobs, errors } = await create(threads);
+      await assert.rejects(async () => await jobs.run(work.exit, 7), isCrash(7, "exit"));
+      const exits = jobs.spawn(work.exit, 0);
+      const next = jobs.spawn(work.add, 1, 1).after(exits);
+      await assert.rejects(
+        async () => await next,
+        (error) => error instanceof DependencyFailedError && isCrash(0, "exit")(error.cause),
+      );
+      await assert.rejects(async () => await jobs.run(work.exitInChild, 5), isCrash(5, "exitInChild"));
+      await assert.rejects(async () => await jobs.run(work.exitLater, 6), isCrash(6, "exitLater"));
+      await stillWorks(jobs);
+      await jobs.shutdown();
+      assert.deepEqual(errors, []);
+    }
+  },
+);
+
+test(
+  "jobs that wait in the dead worker's queue are run by others, and those it had suspended fail",
+  HANGS,
+  async () => {
+    const { jobs } = await create(2);
+    const all = Array.from({ length: 1000 }, (_, k) =>
+      k % 100 === 50 ? jobs.run(work.exit, 1) : k % 10 === 3 ? jobs.run(work.later, 1) : jobs.run(work.add, k, 0),
+    );
+    const outcomes = await Promise.allSettled(all);
+    for (const [k, outcome] of outcomes.entries()) {
+      if (outcome.status === "fulfilled") assert.equal(outcome.value, k % 10 === 3 ? 1 : k);
+      else {
+        assert.ok(outcome.reason instanceof WorkerCrashedError, String(outcome.reason));
+        assert.ok(k % 100 === 50 || k % 10 === 3, `job ${k} failed`);
+      }
+    }
+    await stillWorks(jobs);
+    await jobs.shutdown();
+  },
+);
+
+test("a group rejects with the crash, and all its other jobs run once", HANGS, async () => {
+  for (const threads of [1, 2]) {
+    const { jobs } = await create(threads);
+    const cells = new Int32Array(new SharedArrayBuffer(4 * 2000));
+    const group = jobs.group();
+    for (let k = 0; k < cells.length; k++) {
+      if (k % 700 === 350) group.run(work.exit, 1);
+      else group.run(work.mark, cells, k);
+    }
+    await assert.rejects(async () => await group, isCrash(1, "exit"));
+    for (const [k, runs] of cells.entries()) assert.equal(runs, k % 700 === 350 ? 0 : 1, `job ${k}`);
+    await jobs.shutdown();
+  }
+});
+
+test("memory that runs out ends only the worker", HANGS, async () => {
+  const { jobs } = await create(2, { resourceLimits: { maxOldGenerationSizeMb: 32 } });
+  await assert.rejects(
+    async () => await jobs.run(work.hog),
+    (error) => isCrash(1, "hog")(error) && /memory/.test((error as Error).message),
+  );
+  await stillWorks(jobs);
+  await jobs.shutdown();
+});
+
+test("an error outside of any job is reported, and the worker replaced", HANGS, async () => {
+  const { jobs, errors } = await create(1);
+  await jobs.run(work.throwOutside);
+  while (errors.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  assert.match(errors[0].message, /a worker thread ended unexpectedly with code 1: outside of any job/);
+  await stillWorks(jobs);
+  await jobs.shutdown();
+  assert.equal(errors.length, 1);
+});
+
+test("a crash that nobody waits for is reported", HANGS, async () => {
+  const { jobs, errors } = await create(2);
+  jobs.run(work.exit, 9);
+  while (errors.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  isCrash(9, "exit")(errors[0]);
+  await jobs.shutdown();
+});
+
+test("synchronous waits notice a death, on the main thread and on workers", HANGS, async () => {
+  for (const threads of [1, 2]) {
+    const { jobs } = await create(threads, { resourceLimits: { maxOldGenerationSizeMb: 32 } });
+    for (let round = 0; round < 3; round++) {
+      assert.throws(() => jobs.run(work.exitLater, 3).wait(), isCrash(3, "exitLater"));
+      const group = jobs.group();
+      group.run(work.exitLater, 4);
+      group.run(work.exitLater, 5);
+      assert.throws(() => group.wait(), WorkerCrashedError);
+      assert.equal(jobs.run(work.add, 1, 2).wait(), 3);
+    }
+    if (threads === 1) assert.throws(() => jobs.run(work.hog).wait(), isCrash(1, "hog"));
+    await assert.rejects(async () => await jobs.run(work.exitInChild, 6), WorkerCrashedError);
+    await jobs.shutdown();
+  }
+});
+
+test("handles on other threads: who waits for another thread's job hears of the crash", HANGS, async () => {
+  const { jobs } = await create(3);
+  for (let round = 0; round < 10; round++) {
+    const dying = jobs.spawn(work.exitLater, 2);
+    const waiting = [
+      jobs.run(work.waitFor, dying as never),
+      jobs.run(work.awaitJob, dying as never),
+      jobs.run(work.awaitJob, dying as never),
+    ];
+    const outcomes = await Promise.allSettled([dying, ...waiting]);
+    for (const { status } of outcomes) assert.equal(status, "rejected");
+  }
+  await stillWorks(jobs);
+  await jobs.shutdown();
+});
+
+test("jobs that a dead worker's job has made still run, once each", HANGS, async () => {
+  const { jobs, errors } = await create(2);
+  for (let round = 0; round < 5; round++) {
+    const cells = new Int32Array(new SharedArrayBuffer(4 * 200));
+    await assert.rejects(async () => await jobs.run(work.exitAsParent, cells, 100), isCrash(4, "exitAsParent"));
+    while (cells.some((runs) => runs === 0)) await jobs.run(work.sleep, 1);
+    assert.ok(cells.every((runs) => runs === 1));
+  }
+  await jobs.shutdown();
+  assert.deepEqual(errors, []);
+});
+
+test("shared memory, strings and clones reach the worker that takes a dead one's place", HANGS, async () => {
+  const { jobs } = await create(2);
+  const array = new Float64Array(new SharedArrayBuffer(80));
+  await jobs.run(work.fill, array, 1);
+  for (let round = 0; round < 4; round++) {
+    await assert.rejects(async () => await jobs.run(work.exit, 1), WorkerCrashedError);
+    const shares = await Promise.all(Array.from({ length: 8 }, () => jobs.run(work.share, 10)));
+    for (const each of shares) assert.deepEqual([...each], new Array(10).fill(7));
+    assert.equal(await jobs.run(work.fill, shares[round], round), 10);
+    assert.equal(shares[round][9], round);
+    assert.equal(await jobs.run(work.fill, array, round), 10);
+    const long = "word ".repeat(1000);
+    assert.equal(await jobs.run(work.text, long, ["a", "b"], new Map([["x", 1]])), `${long}21`);
+  }
+  await jobs.shutdown();
+});
+
+test("a worker that dies during a shutdown: what is scheduled is still finished", HANGS, async () => {
+  for (const threads of [1, 2, 3]) {
+    const { jobs, errors } = await create(threads);
+    const dying = jobs.spawn(work.exit, 3).after(jobs.spawn(work.sleep, 30));
+    const after = jobs.spawn(work.add, 1, 1).after(dying);
+    const others = Array.from({ length: 100 }, (_, k) => jobs.run(work.add, k, 0));
+    after.schedule();
+    const outcome = after.then(undefined, (error: unknown) => error);
+    await jobs.shutdown();
+    const error = await outcome;
+    assert.ok(error instanceof DependencyFailedError && isCrash(3, "exit")(error.cause));
+    for (const [k, job] of others.entries()) assert.equal(await job, k);
+    assert.deepEqual(errors, []);
+  }
+});
+
+test(
+  "workers that die again and again before they have run a job: it is given up, and everything fails",
+  HANGS,
+  async () => {
+    const jobs = await JobSystem.create({ threads: 2, modules: [DOOMED] });
+    const errors: Error[] = [];
+    jobs.on("error", (error) => errors.push(error));
+    const never = jobs.spawn(doomed.nothing);
+    while (!errors.some((error) => /that was 10 times/.test(error.message))) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    const pattern = /ended unexpectedly with code 1: doomed; that was 10 times/;
+    assert.throws(
+      () => jobs.run(doomed.nothing),
+      (error) => error instanceof ShutdownError && pattern.test(error.message),
+    );
+    await assert.rejects(async () => await never, ShutdownError);
+    await jobs.shutdown();
+  },
+);
+
+/** The worker threads of systems that are made from now on. */
+function collectWorkers(): { workers: Set<Worker>; stop: () => void } {
+  const workers = new Set<Worker>();
+  const collect = (worker: Worker) => {
+    workers.add(worker);
+    worker.once("exit", () => workers.delete(worker));
+  };
+  process.on("worker", collect);
+  return { workers, stop: () => process.off("worker", collect) };
+}
+
+test("workers that are terminated at any moment: no job is lost, none runs twice", HANGS, async () => {
+  const { workers, stop } = collectWorkers();
+  const { jobs } = await create(3);
+  let killing = true;
+  // While a worker is being terminated, nothing else may keep the process alive.
+  const alive = setInterval(() => {}, 1000);
+  const killer = (async () => {
+    while (killing) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      const all = [...workers];
+      await all[Math.floor(Math.random() * all.length)]?.terminate();
+    }
+  })();
+  let crashed = 0;
+  const end = Date.now() + 5000;
+  while (Date.now() < end) {
+    const cells = new Int32Array(new SharedArrayBuffer(4 * 500));
+    const group = jobs.group();
+    for (let k = 0; k < 500; k++) group.run(work.mark, cells, k);
+    const chains = Array.from({ length: 100 }, (_, k) =>
+      jobs.spawn(work.add, k, 0).after(jobs.spawn(work.add, 1, 1), jobs.spawn(work.sumOf, 5)),
+    );
+    const outcomes = await Promise.allSettled([group, jobs.run(work.churn, 20), jobs.run(work.churn, 20), ...chains]);
+    for (const outcome of outcomes) {
+      if (outcome.status === "fulfilled") continue;
+      const first = outcome.reason instanceof DependencyFailedError ? outcome.reason.cause : outcome.reason;
+      assert.ok(first instanceof WorkerCrashedError, String(outcome.reason));
+      crashed++;
+    }
+    const missing = cells.filter((runs) => runs !== 1).length;
+    assert.ok(missing === 0 || outcomes[0].status === "rejected", `${missing} jobs did not run once`);
+    assert.ok(
+      cells.every((runs) => runs <= 1),
+      "a job ran twice",
+    );
+  }
+  killing = false;
+  await killer;
+  clearInterval(alive);
+  stop();
+  assert.ok(crashed > 0);
+  await stillWorks(jobs);
+  await jobs.shutdown();
+});

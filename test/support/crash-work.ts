@@ -1,0 +1,91 @@
+/** Job functions that end their worker, and others to run beside them. */
+import { isMainThread } from "node:worker_threads";
+import { group, type Job, run, spawn } from "heddle/job";
+
+export function add(a: number, b: number): number {
+  return a + b;
+}
+export function sleep(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
+export function later(milliseconds: number): Promise<number> {
+  return new Promise((resolve) => setTimeout(() => resolve(milliseconds), milliseconds));
+}
+export function fail(message: string): never {
+  throw new Error(message);
+}
+/** On the main thread, which may run it while it waits, it only throws. */
+export function exit(code: number): never {
+  if (isMainThread) throw new Error("on the main thread");
+  process.exit(code);
+}
+export async function exitLater(code: number): Promise<void> {
+  await later(1);
+  exit(code);
+}
+export function hog(): number {
+  if (isMainThread) throw new Error("on the main thread");
+  const all: unknown[] = [];
+  for (;;) all.push(new Array(1000).fill(all.length));
+}
+/** Throws outside of any job, when this one has long ended. */
+export function throwOutside(): void {
+  setTimeout(() => {
+    throw new Error("outside of any job");
+  }, 5);
+}
+export function exitInChild(code: number): void {
+  run(exit, code).wait();
+}
+/** Makes many jobs, which nobody waits for any more once this one has ended its worker. */
+export function exitAsParent(cells: Int32Array, count: number): void {
+  const all = group();
+  for (let k = 0; k < count; k++) {
+    spawn(mark, cells, k).after(run(sleep, 0)).schedule();
+    all.run(mark, cells, count + k);
+  }
+  exit(4);
+}
+export function mark(cells: Int32Array, index: number): number {
+  return Atomics.add(cells, index, 1);
+}
+/** Sums what jobs of its own give. */
+export function sumOf(count: number): number {
+  const jobs = Array.from({ length: count }, (_, k) => run(add, k, 1));
+  return jobs.reduce((sum, job) => sum + job.wait(), 0);
+}
+export function waitFor(job: Job<number>): number {
+  return job.wait();
+}
+export async function awaitJob(job: Job<number>): Promise<number> {
+  return await job;
+}
+/** Links and schedules jobs of other threads until it is ended by another. */
+export function churn(milliseconds: number): number {
+  const end = performance.now() + milliseconds;
+  let done = 0;
+  while (performance.now() < end) {
+    const first = run(add, 1, 1);
+    const others = Array.from({ length: 20 }, (_, k) => spawn(add, k, k).after(first));
+    const last = spawn(add, 0, 0).after(...others);
+    const all = group();
+    for (let k = 0; k < 20; k++) all.run(add, k, k);
+    last.wait();
+    all.wait();
+    done++;
+  }
+  return done;
+}
+export function text(words: string, list: readonly string[], map: ReadonlyMap<string, number>): string {
+  return `${words}${list.length}${map.size}`;
+}
+export function fill(array: Float64Array, value: number): number {
+  array.fill(value);
+  return array.length;
+}
+/** A new shared array, filled by a job that is given it. */
+export function share(length: number): Float64Array {
+  const array = new Float64Array(new SharedArrayBuffer(8 * length));
+  run(fill, array, 7).wait();
+  return array;
+}
