@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { JobFailedError, shared } from "heddle";
+import { JobFailedError, shared, WorkerCrashedError } from "heddle";
 import { withSystem } from "./support/systems.js";
 import * as work from "./support/work.js";
 
@@ -62,5 +62,23 @@ test("outcomes that come all at once arrive in several turns, each once", { time
       all.map((_, k) => k + 1),
     );
     assert.equal(settled[0], all.length);
+  });
+});
+
+test("a worker that dies while outcomes are still to be taken over takes none with it", {
+  timeout: TOO_LONG,
+}, async () => {
+  await withSystem({ threads: 2 }, async (jobs) => {
+    for (let round = 0; round < 5; round++) {
+      const gate = jobs.spawn(work.nothing);
+      const all = Array.from({ length: 20_000 }, (_, k) =>
+        gate.then(k % 5000 === 4999 ? jobs.spawn(work.exit, 1) : jobs.spawn(work.add, k, 1)),
+      );
+      const outcomes = await Promise.allSettled(all);
+      for (const [k, outcome] of outcomes.entries()) {
+        if (outcome.status === "fulfilled") assert.equal(outcome.value, k + 1);
+        else assert.ok(outcome.reason instanceof WorkerCrashedError, String(outcome.reason));
+      }
+    }
   });
 });
