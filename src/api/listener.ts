@@ -5,6 +5,8 @@
  * To be woken costs tens to hundreds of microseconds, and a short job is done in one or two when a worker
  * is awake, or once one is. So when something was awaited, a microtask first looks for the outcome for
  * up to PATIENT milliseconds: as long as this is worth while, which it learns from how often it was.
+ *
+ * So that timers and requests get their turn whatever is awaited, at most MOST outcomes are taken over at once (pace.ts).
  */
 import { B_FINISHED } from "../memory/layout.js";
 import { turn, turnIfAlive } from "../platform/node.js";
@@ -18,7 +20,8 @@ import type { Group } from "./group.js";
 import type { Job } from "./job.js";
 import type { JobRunner } from "./job-runner.js";
 import type { JobSignals } from "./job-signals.js";
-import { DONE, deferred, FAILED } from "./outcomes.js";
+import { deferred, FAILED } from "./outcomes.js";
+import { Pace } from "./pace.js";
 
 /** How long to look before listening, in milliseconds; about as long as two threads take to wake each other. */
 const PATIENT = 0.3;
@@ -27,6 +30,8 @@ const LOOKS = 64;
 /** After so many vain looks it listens at once, this many times. */
 const PATIENCE = 4;
 const REST = 32;
+/** How many outcomes to take over at once. */
+const MOST = 256;
 
 export class Listener {
   readonly #context: Context;
@@ -40,6 +45,9 @@ export class Listener {
   #listening = false;
   #expecting = false;
   #stopped = false;
+  /** Whether to go on in a later turn. */
+  #puttingOff = false;
+  readonly #pace = new Pace();
   /** Workers listen in their own loop. */
   active = false;
   /** Keeps the process alive while something is awaited. */
@@ -58,8 +66,7 @@ export class Listener {
   }
 
   promiseOf<R>(job: Job<R>): Promise<R> {
-    if (job._state === FAILED) return Promise.reject(job._outcome);
-    if (job._state === DONE) return Promise.resolve(job._outcome as R);
+    if (job._isSettled()) return this.#settled(job);
     let waiting = job._waiting;
     if (waiting === undefined) {
       waiting = deferred<R>();
@@ -68,6 +75,16 @@ export class Listener {
       this.#awaitSoon();
     }
     return waiting.promise;
+  }
+
+  #settled<R>(job: Job<R>): Promise<R> {
+    const { _state: state, _outcome: outcome } = job;
+    if (!this.active || this.#pace.mayGoOn()) {
+      return state === FAILED ? Promise.reject(outcome) : Promise.resolve(outcome as R);
+    }
+    const { promise, resolve, reject } = deferred<R>();
+    this.#pace.putOff(() => (state === FAILED ? reject(outcome) : resolve(outcome as R)));
+    return promise;
   }
 
   addGroup(group: Group): void {
@@ -95,9 +112,12 @@ export class Listener {
     this.#stopped = true;
   }
 
-  /** Drains what has finished. @returns whether no promise is open any more */
+  /** Takes over what has finished, or some of it. @returns whether no promise is open any more */
   settle(): boolean {
-    drainFinished(this.#context);
+    const context = this.#context;
+    if (this.active) drainFinished(context, MOST);
+    else drainFinished(context);
+    if (context.toDeliver !== 0) this.#goOnLater();
     this.#signals.abortAsked();
     for (const group of this.#groups) if (group._settle()) this.#groups.delete(group);
     if (this.#open > 0) return false;
@@ -120,7 +140,8 @@ export class Listener {
     this.#lookQueued = true;
     queueMicrotask(() => {
       this.#lookQueued = false;
-      if (!this.#lookAround()) this.#listen();
+      if (this.#pace.overdue) this.#goOnLater();
+      else if (!this.#lookAround()) this.#listen();
     });
   }
 
@@ -150,6 +171,15 @@ export class Listener {
       }
     } while (performance.now() < end);
     return false;
+  }
+
+  #goOnLater(): void {
+    if (this.#puttingOff) return;
+    this.#puttingOff = true;
+    this.#pace.putOff(() => {
+      this.#puttingOff = false;
+      if (!this.#lookAround()) this.#listen();
+    });
   }
 
   #listen(): void {
@@ -185,7 +215,8 @@ export class Listener {
         if (this.#runMainJobs()) await (this.#open > 0 ? turn() : turnIfAlive());
         continue;
       }
-      await Atomics.waitAsync(memory.i32, word, state).value;
+      if (this.#pace.overdue) await turn();
+      else await Atomics.waitAsync(memory.i32, word, state).value;
     }
   }
 }

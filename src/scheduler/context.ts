@@ -92,6 +92,8 @@ export class Context {
   cyclesPossible = false;
   /** Finished jobs that others were still looking at when their outcomes were to be taken over. */
   readonly undelivered: number[] = [];
+  /** Head of the list of finished jobs that were taken from this thread's stack and are still to be delivered, the oldest first. */
+  toDeliver = 0;
   readonly outstanding = new Outstanding();
   /** The last recovery that this thread knows of: see recovery.ts. */
   epoch = -1;

@@ -224,8 +224,12 @@ export function tellOwner(context: Context, slot: number): void {
   events.notify(owner, failed);
 }
 
-/** Takes over the outcomes of this thread's jobs that others have finished and told it of. */
-export function drainFinished(context: Context): void {
+/**
+ * Takes over the outcomes of this thread's jobs that others have finished and told it of.
+ *
+ * @param most how many at the most; the rest stays in `context.toDeliver`
+ */
+export function drainFinished(context: Context, most = ALL): void {
   const { memory, runner, undelivered } = context;
   for (let k = undelivered.length; k > 0; k--) {
     const slot = undelivered.shift() as number;
@@ -233,9 +237,10 @@ export function drainFinished(context: Context): void {
     if (unpinned(context, slot)) runner.deliver(slot);
     else undelivered.push(slot);
   }
+  const left = deliverSome(context, most);
   const list = context.block + B_FINISHED;
   // Usually empty, and a load is cheaper than an exchange. What is pushed after it comes with a notify.
-  if (Atomics.load(memory.i32, list) === 0) return;
+  if (left === 0 || Atomics.load(memory.i32, list) === 0) return;
   // Takes the whole stack against finishers that push.
   let slot = Atomics.exchange(memory.i32, list, 0);
   let oldest = 0;
@@ -246,9 +251,19 @@ export function drainFinished(context: Context): void {
     oldest = slot;
     slot = older;
   }
-  while (oldest !== 0) {
-    const following = memory.i32[(oldest << SLOT_LOG) + S_LINK];
-    runner.deliver(oldest);
-    oldest = following;
+  context.toDeliver = oldest;
+  deliverSome(context, left);
+}
+
+const ALL = 2 ** 30;
+
+/** Delivers up to `most` jobs that were taken from the stack, the oldest first. @returns how many fewer than that they were */
+function deliverSome(context: Context, most: number): number {
+  let left = most;
+  for (; context.toDeliver !== 0 && left > 0; left--) {
+    const slot = context.toDeliver;
+    context.toDeliver = context.memory.i32[(slot << SLOT_LOG) + S_LINK];
+    context.runner.deliver(slot);
   }
+  return left;
 }

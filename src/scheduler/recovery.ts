@@ -262,7 +262,7 @@ class Recovery implements Findings {
   }
 
   #findQueued(): void {
-    const { memory, normal, high, low, threads, unpublished, taken } = this.#context;
+    const { memory, normal, high, low, threads, unpublished, taken, toDeliver, undelivered } = this.#context;
     const { i32, layout } = memory;
     const queued = new Uint8Array((i32[H_REGIONS_END] / REGION_WORDS) * (S_COLD / SLOT_WORDS));
     const note = (slot: number) => {
@@ -280,7 +280,8 @@ class Recovery implements Findings {
       for (let slot = i32[block + B_FINISHED]; slot !== 0; slot = i32[(slot << SLOT_LOG) + S_LINK]) note(slot);
     }
     unpublished.forEach(note);
-    for (const first of [i32[H_MAIN_JOBS], taken]) {
+    undelivered.forEach(note);
+    for (const first of [i32[H_MAIN_JOBS], taken, toDeliver]) {
       for (let slot = first; slot > 0; slot = i32[(slot << SLOT_LOG) + S_LINK]) note(slot);
     }
   }

@@ -70,7 +70,7 @@ export interface Guard {
 const LIMIT = 2_000_000;
 const LONGEST = 1000;
 /** Executions in which to look for data races. */
-const WALKS = 700;
+const WALKS = 400;
 
 /** A thread that has done certain steps: what comes next, once that is known. */
 interface History {
@@ -226,6 +226,7 @@ class Run {
     for (let k = 0; k < WALKS; k++) {
       const races = new Races(this.#programs.length, this.#mayBeOld);
       let state = this.#firstState();
+      let latest = -1;
       const first = state;
       for (;;) {
         for (let thread = 0; thread < state.threads.length; thread++) this.#know(thread, state.threads[thread]);
@@ -234,7 +235,10 @@ class Run {
           next === undefined || state.asleep[thread] >= 0 ? [] : [{ thread, next }],
         );
         if (able.length === 0) break;
-        const { thread, next } = able[random(able.length)];
+        // Mostly the same as before: else no thread would ever get far before the others.
+        const before = able.find(({ thread }) => thread === latest);
+        const { thread, next } = before !== undefined && random(4) > 0 ? before : able[random(able.length)];
+        latest = thread;
         const value = state.values[this.#indexOf.get(next.at) as number];
         try {
           if (!this.#options.mayRace?.(next.at))

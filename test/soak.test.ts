@@ -1,0 +1,18 @@
+/** A minute of random graphs while workers die: see bench/soak.ts. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import test from "node:test";
+import { fileURLToPath } from "node:url";
+
+const SOAK = fileURLToPath(new URL("../bench/soak.js", import.meta.url));
+const TOO_LONG = 300_000;
+
+test("a minute of random graphs: no job is lost, wrong or run twice", { timeout: TOO_LONG }, (t) => {
+  const run = spawnSync(process.execPath, [SOAK, "--minutes", "1", "--seed", "1"], {
+    encoding: "utf8",
+    timeout: TOO_LONG,
+  });
+  for (const line of run.stdout.split("\n")) t.diagnostic(line);
+  assert.equal(run.stderr, "");
+  assert.equal(run.status, 0);
+});
