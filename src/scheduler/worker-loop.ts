@@ -139,7 +139,7 @@ async function sleep(context: Context, surroundings: Surroundings): Promise<bool
 }
 
 /** Whether the system is to stop and no worker has anything to do. */
-function mayStop(context: Context): boolean {
+export function mayStop(context: Context): boolean {
   const { state, events, threads, memory } = context;
   if (state === RUNNING || state === DEAD) return false;
   const round = roundAtRest(context);

@@ -53,6 +53,7 @@ export interface Library {
   readonly ready: typeof import("../../../dist/scheduler/ready.js");
   readonly slots: typeof import("../../../dist/scheduler/slots.js");
   readonly wait: typeof import("../../../dist/scheduler/wait.js");
+  readonly workerLoop: typeof import("../../../dist/scheduler/worker-loop.js");
   readonly engine: typeof import("../../../dist/api/engine.js");
 }
 
@@ -97,6 +98,7 @@ export async function load(...changes: readonly Change[]): Promise<Library> {
       ready: await part("scheduler/ready"),
       slots: await part("scheduler/slots"),
       wait: await part("scheduler/wait"),
+      workerLoop: await part("scheduler/worker-loop"),
       engine: await part("api/engine"),
     };
   } finally {
