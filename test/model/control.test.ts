@@ -276,10 +276,10 @@ function recycling(library: Library) {
   };
   return explore([main, worker], check, {
     setUp: (words: Words) => setUpJobs(library, words, layout),
-    // Of the last three, the main thread makes use after its compare-exchange only, which fails where they are a later job's.
+    // Of the others, the main thread makes use after its compare-exchange only, which fails where they are a later job's.
     mayRace: (word) =>
       word === layout.blockOf(1) + names.B_TIMED ||
-      [names.C_OUTER, names.C_LIMIT, names.C_KILL, names.C_THREAD].includes(word - record),
+      [names.C_OUTER, names.C_LIMIT, names.C_DEADLINE, names.C_KILL, names.C_THREAD].includes(word - record),
     mayBeOld: () => wordsThatMayBeOld(library, slot),
     unused: [layout.events],
   });
