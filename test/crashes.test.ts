@@ -2,7 +2,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Worker } from "node:worker_threads";
-import { DependencyFailedError, JobSystem, type JobSystemOptions, ShutdownError, WorkerCrashedError } from "heddle";
+import {
+  DependencyFailedError,
+  JobSystem,
+  type JobSystemOptions,
+  JobTimeoutError,
+  ShutdownError,
+  WorkerCrashedError,
+} from "heddle";
 import * as work from "./support/crash-work.js";
 import * as doomed from "./support/doomed-work.js";
 
@@ -216,6 +223,61 @@ test(
     await jobs.shutdown();
   },
 );
+
+test("retries: a job whose worker dies is run again with the same arguments, as often as it may", HANGS, async () => {
+  const { jobs, errors } = await create(2);
+  const cell = () => new Int32Array(new SharedArrayBuffer(4));
+  const [done, twice, never, later] = [cell(), cell(), cell(), cell()];
+  const long = "word ".repeat(100);
+  const flaky = jobs.spawn(work.flaky, done, 3, long, [1, 2, 3]).with({ retries: 2 });
+  const after = jobs.spawn(work.add, 1, 2).after(flaky);
+  assert.equal(await after, 3);
+  assert.equal(await flaky, `${long}3`);
+  assert.equal(done[0], 3);
+  const tooFew = jobs.spawn(work.flaky, twice, 9, "", []).with({ retries: 2 });
+  await assert.rejects(async () => await tooFew, isCrash(8, "flaky"));
+  assert.equal(twice[0], 3);
+  await assert.rejects(async () => await jobs.run(work.flaky, never, 9, "", []), isCrash(8, "flaky"));
+  assert.equal(never[0], 1);
+  assert.equal(await jobs.spawn(work.flakyLater, later, 2, new Map([["a", 1]])).with({ retries: 1 }), 1);
+  const throwing = jobs.spawn(work.fail, "no crash").with({ retries: 5 });
+  await assert.rejects(async () => await throwing, /no crash/);
+  await jobs.shutdown();
+  assert.deepEqual(errors, []);
+});
+
+test("kill: a job that has run for too long ends with its worker, which is replaced", HANGS, async () => {
+  for (const threads of [1, 2]) {
+    const { jobs, errors } = await create(threads);
+    for (const fn of [work.loop, work.loopLater]) {
+      const job = jobs.spawn(fn).with({ timeout: 20, kill: true });
+      const after = jobs.spawn(work.add, 1, 2).after(job);
+      const beside = Array.from({ length: 50 }, (_, k) => jobs.run(work.add, k, 0));
+      const outcome = after.then(undefined, (error: unknown) => error);
+      await assert.rejects(async () => await job, JobTimeoutError);
+      assert.ok((await outcome) instanceof DependencyFailedError);
+      assert.equal((await Promise.all(beside)).length, 50);
+      await stillWorks(jobs);
+    }
+    const retried = jobs.spawn(work.loop).with({ timeout: 20, kill: true, retries: 3 });
+    await assert.rejects(async () => await retried, JobTimeoutError);
+    await stillWorks(jobs);
+    await jobs.shutdown();
+    assert.deepEqual(errors, []);
+  }
+});
+
+test("kill: whatever else is on the thread dies with it; synchronous waits hear of the end too", HANGS, async () => {
+  for (const threads of [1, 2]) {
+    const { jobs } = await create(threads);
+    const parent = jobs.spawn(work.loopInChild).with({ timeout: 20, kill: true });
+    await assert.rejects(async () => await parent, JobTimeoutError);
+    const job = jobs.spawn(work.loop).with({ timeout: 20, kill: true });
+    assert.throws(() => job.wait(), JobTimeoutError);
+    assert.equal(jobs.run(work.add, 1, 2).wait(), 3);
+    await jobs.shutdown();
+  }
+});
 
 /** The worker threads of systems that are made from now on. */
 function collectWorkers(): { workers: Set<Worker>; stop: () => void } {

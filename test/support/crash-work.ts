@@ -89,3 +89,25 @@ export function share(length: number): Float64Array {
   run(fill, array, 7).wait();
   return array;
 }
+/** Ends its worker until it has been tried `tries` times. @returns what it was given, to see that the arguments stay */
+export function flaky(cells: Int32Array, tries: number, words: string, list: readonly number[]): string {
+  if (Atomics.add(cells, 0, 1) + 1 < tries) exit(8);
+  return `${words}${list.length}`;
+}
+export async function flakyLater(cells: Int32Array, tries: number, map: ReadonlyMap<string, number>): Promise<number> {
+  const tried = Atomics.add(cells, 0, 1) + 1;
+  await later(1);
+  if (tried < tries) exit(8);
+  return map.size;
+}
+/** Loops for ever, whatever it is told. */
+export function loop(): never {
+  for (;;);
+}
+export async function loopLater(): Promise<void> {
+  await later(1);
+  loop();
+}
+export function loopInChild(): void {
+  run(loop).wait();
+}
