@@ -90,7 +90,7 @@ export class Supervisor {
     this.#deaths = this.#deaths.filter(({ thread }) => !dead.includes(thread));
     engine.listener.settle();
     for (const death of deaths) {
-      const hadJobs = executing.has(death.thread);
+      const hadJobs = death.killed || executing.has(death.thread);
       this.#forNothing = hadJobs || useful.includes(death) ? 0 : this.#forNothing + 1;
       if (!this.#replace(death, hadJobs)) return;
     }

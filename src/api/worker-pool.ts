@@ -22,6 +22,8 @@ export interface Death {
   readonly cause: unknown;
   /** How long it had been ready, in milliseconds; 0 if it never was. */
   readonly age: number;
+  /** The system itself has ended it, because of a job. */
+  readonly killed: boolean;
 }
 
 type Common = Omit<WorkerStart, "me" | "ports" | "pulse" | "introductions">;
@@ -36,6 +38,7 @@ interface Member {
   /** Its death is known; its thread has ended. */
   dead: boolean;
   exited: boolean;
+  killed: boolean;
   cause: unknown;
 }
 
@@ -134,8 +137,9 @@ export class WorkerPool {
     if (this.#members[thread].exited) this.#ended();
   }
 
-  /** Ends a worker at once, whatever it is doing. */
+  /** Ends a worker at once, whatever it is doing, because of a job that was given up. */
   kill(thread: number): void {
+    this.#members[thread].killed = true;
     void this.#members[thread].worker.terminate();
   }
 
@@ -191,6 +195,7 @@ export class WorkerPool {
       stopped: false,
       dead: false,
       exited: false,
+      killed: false,
       cause: undefined,
     };
     this.#members[me] = member;
@@ -224,7 +229,7 @@ export class WorkerPool {
     if (member.dead) return;
     member.dead = true;
     const age = member.readySince === 0 ? 0 : performance.now() - member.readySince;
-    this.onDeath({ thread, exitCode, cause: member.cause, age });
+    this.onDeath({ thread, exitCode, cause: member.cause, age, killed: member.killed });
   }
 
   #ended(): void {
