@@ -259,14 +259,16 @@ export function end(context: Context, slot: number): number {
   }
 }
 
-/** Takes a job out of the list of those with a time limit that this thread has started. */
+/** Takes a job out of its thread's list of those with a time limit that have started. */
 function unlist(context: Context, slot: number, control: number): void {
-  const { i32 } = context.memory;
-  if (i32[control + C_LIMIT] === 0) return;
-  let link = context.block + B_TIMED;
-  // All in the list has started here: the view covers its records.
-  while (i32[link] !== slot) link = controlOf(context, i32[link]) + C_OUTER;
-  i32[link] = i32[control + C_OUTER];
+  const { memory } = context;
+  if (memory.i32[control + C_LIMIT] === 0) return;
+  let link = memory.layout.blockOf(memory.i32[control + C_THREAD]) + B_TIMED;
+  for (let job = memory.i32[link]; job !== slot; job = memory.i32[link]) {
+    if (job === 0) return;
+    link = controlOf(context, job) + C_OUTER;
+  }
+  memory.i32[link] = memory.i32[control + C_OUTER];
 }
 
 /** The owner has taken over the outcome of a job: releases its slot, unless somebody still has that. */
