@@ -12,7 +12,9 @@ export {
   DependencyCycleError,
   DependencyFailedError,
   JobAlreadyScheduledError,
+  JobCancelledError,
   JobFailedError,
+  JobTimeoutError,
   PayloadTooLargeError,
   ShutdownError,
   StaleJobError,
@@ -22,6 +24,7 @@ export {
 } from "./api/errors.js";
 export type { Group } from "./api/group.js";
 export type { Job } from "./api/job.js";
+export type { JobOptions } from "./api/job-options.js";
 export { JobSystem, type ShutdownReport } from "./api/job-system.js";
 export type { JobSystemOptions } from "./api/options.js";
 export { shared } from "./api/shared.js";

@@ -76,6 +76,7 @@ async function main(): Promise<void> {
     },
     pending: hasPendingWork,
     awaiting: () => engine.listener.awaiting,
+    called: () => engine.signals.anyAsked,
     between: () => {
       engine.listener.settle();
       engine.runner.reportUnobserved();

@@ -154,6 +154,73 @@ test("odd options of shutdown reject, and shut nothing down", GUARD, async () =>
   });
 });
 
+test("odd options of a job are refused by name, and leave the job as it was", GUARD, async () => {
+  await withOddSystem({ threads: 2 }, async (jobs) => {
+    const controller = new AbortController();
+    const refuse = (options: unknown, because: RegExp | ((error: unknown) => boolean)) => {
+      const job = jobs.spawn(work.add, 1, 2);
+      assert.throws(() => job.with(options as never), because, String(because));
+      return job;
+    };
+    const left: Job<number>[] = [];
+    for (const options of [undefined, null, 1, "timeout", Symbol("s"), 1n, () => {}]) {
+      left.push(refuse(options, /with needs options such as \{ timeout: 1000 \}, not/));
+    }
+    left.push(refuse({ timeOut: 1 }, /a job has no option "timeOut"; it has signal, timeout, kill, /));
+    left.push(refuse([1], /a job has no option "0"/));
+    for (const timeout of [0, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 30 + 1]) {
+      left.push(refuse({ name: "x", timeout }, /timeout must be from 1 to 1073741824 milliseconds, not/));
+    }
+    for (const name of ["", "x".repeat(1001)]) left.push(refuse({ name }, /name must have 1 to 1000 characters, not/));
+    for (const retries of [-1, 0.5, 1001, Number.NaN]) {
+      left.push(refuse({ retries }, /retries must be a whole number from 0 to 1000, not/));
+    }
+    for (const priority of ["", "urgent", "High"])
+      left.push(refuse({ priority }, /priority must be "high", "normal" or/));
+    for (const on of ["", "worker"]) left.push(refuse({ on }, /on must be "main", not "/));
+    left.push(refuse({ kill: true }, /kill needs a timeout: give job "add" both/));
+    left.push(refuse({ on: "main", timeout: 5 }, /timeout and on: "main" exclude each other/));
+    left.push(refuse({ signal: {} }, /signal must be an AbortSignal, such as .* not object without aborted/));
+    const expected: readonly [string, RegExp][] = [
+      ["signal", /signal must be an AbortSignal/],
+      ["timeout", /timeout must be /],
+      ["kill", /kill must be true or false, not/],
+      ["name", /name must /],
+      ["priority", /priority must be "high", "normal" or "low", not/],
+      ["on", /on must be "main", not/],
+      ["retries", /retries must be /],
+    ];
+    for (const name of ODD_NAMES) {
+      for (const [key, because] of expected) {
+        if (name === "undefined" || FITTING.includes(`${key}: ${name}`)) continue;
+        left.push(refuse({ timeout: 5, signal: controller.signal, [key]: odd(name) }, asExpected(because)));
+      }
+      await attempt(() => jobs.spawn(work.add, 1, 2).with(odd(name)));
+    }
+    controller.abort();
+    for (const job of left) {
+      assert.equal(job.name, "add");
+      assert.equal(await job, 3);
+    }
+    await stillWorks(jobs);
+  });
+});
+
+/** Odd values that are good for an option. */
+const FITTING = [
+  "kill: true",
+  "retries: zero",
+  "retries: minus zero",
+  "timeout: fraction",
+  "name: text",
+  "name: lone surrogate",
+];
+
+/** The error that is expected, or what the odd value itself throws when it is looked at. */
+function asExpected(because: RegExp): (error: unknown) => boolean {
+  return (error) => error instanceof EvalError || /has been revoked/.test(String(error)) || because.test(String(error));
+}
+
 test("shared() with odd types and lengths", GUARD, async () => {
   const make = shared as (type: unknown, length: unknown) => ArrayBufferView;
   for (const name of ODD_NAMES) {

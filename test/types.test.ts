@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { Channel, type Job, type JobSystem, shared, WaitGroup } from "heddle";
-import { run } from "heddle/job";
+import {
+  Channel,
+  type Job,
+  type JobOptions,
+  type JobSystem,
+  type JobTimeoutError,
+  shared,
+  WaitGroup,
+  WorkerCrashedError,
+} from "heddle";
+import { isCancelled, run, signal } from "heddle/job";
 import * as channelWork from "./support/channel-work.js";
 import * as work from "./support/work.js";
 
@@ -29,9 +38,39 @@ export async function typesOf(jobs: JobSystem): Promise<void> {
   sum.after(Promise.resolve());
   // @ts-expect-error run in heddle/job is typed too
   run(work.fib, "3");
+  const named: Job<number> = jobs.spawn(work.add, 1, 2).with({ name: "sum", timeout: 5, kill: true, retries: 1 });
+  const cancellable: JobOptions = { signal: new AbortController().signal, priority: "high", on: "main" };
+  const asked: boolean = isCancelled();
+  const signalled: AbortSignal = signal();
+  const limited = await sum.with(cancellable).then(undefined, (error) => (error as JobTimeoutError).timeout);
+  const crashed: number = new WorkerCrashedError("job", 1, "").exitCode;
+  // @ts-expect-error a job has no such option
+  sum.with({ retry: 1 });
+  // @ts-expect-error a number of milliseconds
+  sum.with({ timeout: "5" });
+  // @ts-expect-error one of three
+  sum.with({ priority: "urgent" });
+  // @ts-expect-error options are needed
+  sum.with();
   // @ts-expect-error modules are needed
   const options: Parameters<typeof JobSystem.create>[0] = { threads: 2 };
-  void [result, waited, both, mapped, last, cells, inside, same, wrong, options];
+  void [
+    result,
+    waited,
+    both,
+    mapped,
+    last,
+    cells,
+    inside,
+    same,
+    wrong,
+    options,
+    named,
+    asked,
+    signalled,
+    limited,
+    crashed,
+  ];
 }
 
 /** Never called, as above. */

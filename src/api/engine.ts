@@ -5,6 +5,7 @@ import {
   AWAITED,
   CLOSED,
   CLOSING,
+  F_CONTROLLED,
   F_GROUP,
   F_OBSERVER,
   FUNCTION_MASK,
@@ -16,6 +17,7 @@ import {
   SLOT_LOG,
 } from "../memory/layout.js";
 import { Context, MAIN } from "../scheduler/context.js";
+import { finishCancelled } from "../scheduler/controlled.js";
 import { drainFinished } from "../scheduler/finish.js";
 import * as graph from "../scheduler/graph.js";
 import { freeGroup, makeGroup } from "../scheduler/group.js";
@@ -28,6 +30,7 @@ import { Codec, FEW } from "../values/codec.js";
 import { NoRoom, TooLarge } from "../values/room.js";
 import type { Link } from "../values/shared-objects.js";
 import { addHolder, removeHolder } from "./blocking.js";
+import { Cancellations } from "./cancellations.js";
 import { addMainEngine, removeMainEngine, setCurrent } from "./current.js";
 import {
   ArenaFullError,
@@ -43,6 +46,7 @@ import type { Group } from "./group.js";
 import { HandleCodec } from "./handle-codec.js";
 import { ForeignJob, isJob, type Job } from "./job.js";
 import { JobRunner } from "./job-runner.js";
+import { JobSignals } from "./job-signals.js";
 import { Listener } from "./listener.js";
 import { FAILED, PENDING } from "./outcomes.js";
 
@@ -52,6 +56,11 @@ export class Engine {
   readonly functions: Functions;
   readonly runner: JobRunner;
   readonly listener: Listener;
+  /** What cancels jobs of this thread, and what jobs that run here hear of it. */
+  readonly cancellations: Cancellations;
+  readonly signals: JobSignals;
+  /** Called when a job was given a time limit. */
+  onLimit: () => void = () => {};
   readonly #publish = () => holdNothingBack(this.context);
   /** Why nothing more may be submitted from here, once that is so. */
   closed: ShutdownError | undefined;
@@ -71,8 +80,11 @@ export class Engine {
     this.runner = new JobRunner(functions, report);
     this.context = new Context(buffer, layout, me, this.runner, concurrency, endStretch);
     this.codec = new Codec(this.context, links, new HandleCodec(this));
-    this.listener = new Listener(this.context, this.runner, () => this.#onMain(() => runMainJobs(this.context)));
-    this.runner.attach(this.context, this.codec);
+    this.signals = new JobSignals(this.context);
+    const runHere = () => this.#onMain(() => runMainJobs(this.context));
+    this.listener = new Listener(this.context, this.runner, this.signals, runHere);
+    this.cancellations = new Cancellations(this.context, () => this.listener.settle());
+    this.runner.attach(this);
   }
 
   /** To be called when the system is ready, before anything is submitted here. Ends with `abandon`. */
@@ -207,6 +219,10 @@ export class Engine {
     } finally {
       this.#letGo(job);
     }
+    // It may have been cancelled before it was scheduled.
+    if (!job._isForeign() && this.context.memory.i32[(job._slot << SLOT_LOG) + S_FUNCTION] & F_CONTROLLED) {
+      finishCancelled(this.context, job._slot);
+    }
     this.listener.expect();
   }
 
@@ -338,6 +354,8 @@ export class Engine {
     this.context.leave(before);
     if (record === 0) throw noMemory();
     this.runner.openGroups.add(group);
+    // Its jobs may make others with a time limit.
+    this.listener.expect();
     return record;
   }
 
@@ -513,6 +531,7 @@ export class Engine {
   abandon(error: ShutdownError): void {
     this.#ended = true;
     this.takeOver();
+    this.cancellations.clear();
     this.runner.abandon(error);
     this.listener.settle();
     removeHolder(this.#publish);

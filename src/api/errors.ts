@@ -17,6 +17,42 @@ export class DependencyFailedError extends JobFailedError {
   override readonly name: string = "DependencyFailedError";
 }
 
+/** A job was cancelled by its signal: it did not start, or it threw after it had been asked to stop. */
+export class JobCancelledError extends JobFailedError {
+  override readonly name: string = "JobCancelledError";
+  /** Whether it had started. */
+  readonly started: boolean;
+  /**
+   * `cause` is the signal's reason, where the job had not started and this is known here, or what it threw.
+   *
+   * @param because what was thrown, for the message
+   */
+  constructor(job: string, started: boolean, cause: unknown, because = "") {
+    super(
+      job,
+      started
+        ? `job "${job}" was cancelled, and threw: ${because}`
+        : `job "${job}" was cancelled before it started: its signal was aborted`,
+      { cause },
+    );
+    this.started = started;
+  }
+}
+
+/** A job has run for longer than its `timeout`. Its function may still run; what it gives is dropped. */
+export class JobTimeoutError extends JobFailedError {
+  override readonly name: string = "JobTimeoutError";
+  /** How long it was allowed to run, in milliseconds. */
+  readonly timeout: number;
+  constructor(job: string, timeout: number) {
+    super(
+      job,
+      `job "${job}" failed: it has run for longer than its timeout of ${timeout} ms; give it more time, or have it look at isCancelled()`,
+    );
+    this.timeout = timeout;
+  }
+}
+
 /** The worker thread that ran a job has died: a job called `process.exit`, memory ran out, or it was terminated. */
 export class WorkerCrashedError extends JobFailedError {
   override readonly name: string = "WorkerCrashedError";
@@ -53,12 +89,12 @@ export class DependencyCycleError extends Error {
   }
 }
 
-/** A prerequisite was added to a job that is already scheduled. */
+/** A job that is already scheduled was given a prerequisite or options. */
 export class JobAlreadyScheduledError extends Error {
   override readonly name: string = "JobAlreadyScheduledError";
   constructor(job: string) {
     super(
-      `job "${job}" is already scheduled and can gain no more prerequisites; link jobs before you schedule or await them`,
+      `job "${job}" is already scheduled and can gain no more prerequisites or options; link jobs, and give them options, before you schedule or await them: make them with spawn, not run`,
     );
   }
 }

@@ -1,5 +1,6 @@
 /** Handles of jobs, and primitives, as arguments: they go by reference, so that any thread can use them. */
-import { FUNCTION_MASK, S_FUNCTION, S_GENERATION, SLOT_LOG } from "../memory/layout.js";
+import { F_CONTROLLED, FUNCTION_MASK, S_FUNCTION, S_GENERATION, SLOT_LOG } from "../memory/layout.js";
+import { pin, unpin } from "../scheduler/graph.js";
 import { FAILED_JOB, JOB, TAG } from "../values/boxes.js";
 import type { Handles } from "../values/codec.js";
 import type { Engine } from "./engine.js";
@@ -55,18 +56,28 @@ export class HandleCodec implements Handles {
     return 2;
   }
 
-  read(kind: number, cell: number): unknown {
+  read(kind: number, cell: number, again: boolean): unknown {
     const { context, runner } = this.#engine;
     const { memory } = context;
     context.pinning = true;
     const content = memory.i32[2 * cell];
     if (kind === FAILED_JOB) {
       const job = this.#engine.foreignHandle(0, STALE, 0);
-      job._outcomes.settle(0, FAILED, runner.errorOf(content, "(unknown)"));
+      job._outcomes.settle(0, FAILED, again ? runner.errorIn(content) : runner.errorOf(content, "(unknown)"));
       return job;
     }
     memory.reach(content << SLOT_LOG);
-    const functionId = memory.i32[(content << SLOT_LOG) + S_FUNCTION] & FUNCTION_MASK;
-    return this.#engine.foreignHandle(content, memory.f64[cell + 1], functionId);
+    const header = memory.i32[(content << SLOT_LOG) + S_FUNCTION];
+    const job = this.#engine.foreignHandle(content, memory.f64[cell + 1], header & FUNCTION_MASK);
+    if (header & F_CONTROLLED) this.#nameLike(content, memory.f64[cell + 1], job);
+    return job;
+  }
+
+  /** Gives a handle the name of its job, if that is still there. */
+  #nameLike(slot: number, generation: number, job: Job<unknown>): void {
+    const { context, runner } = this.#engine;
+    if (!pin(context, slot, generation)) return;
+    job._rename(runner.nameIn(slot));
+    unpin(context, slot);
   }
 }

@@ -1,6 +1,8 @@
 /** Runs job functions and hands outcomes to their handles: what the scheduler asks of the layers above. */
 import {
+  C_NAME,
   COUNT_MASK,
+  F_CONTROLLED,
   F_GROUP,
   FUNCTION_BITS,
   FUNCTION_MASK,
@@ -10,9 +12,12 @@ import {
   slotAt,
   slotIndex,
 } from "../memory/layout.js";
+import { now } from "../platform/node.js";
 import { suspend } from "../scheduler/asynchronous.js";
 import type { Context, Runner } from "../scheduler/context.js";
-import { finishSuspended } from "../scheduler/finish.js";
+import { controlOf, letGo, noteRetries, releaseTold, retriesOf, wasAborted } from "../scheduler/control.js";
+import { endsInTime } from "../scheduler/controlled.js";
+import { dropSuspended, finishSuspended } from "../scheduler/finish.js";
 import { isUnscheduled } from "../scheduler/graph.js";
 import { isPrivate, leaveUndelivered, releaseSlot, retire } from "../scheduler/slots.js";
 import { type Codec, FEW } from "../values/codec.js";
@@ -27,11 +32,15 @@ import {
   storeFailure,
 } from "../values/failures.js";
 import { NoRoom, TooLarge } from "../values/room.js";
+import { loadString } from "../values/strings.js";
+import type { Cancellations } from "./cancellations.js";
 import type { Engine } from "./engine.js";
 import {
   ArenaFullError,
   DependencyFailedError,
+  JobCancelledError,
   JobFailedError,
+  JobTimeoutError,
   ShutdownError,
   tooLargeToCopy,
   WorkerCrashedError,
@@ -39,6 +48,7 @@ import {
 import type { Functions } from "./functions.js";
 import type { Group } from "./group.js";
 import { Job } from "./job.js";
+import type { JobSignals } from "./job-signals.js";
 import { type Deferred, DONE, FAILED, Outcomes, SHARING, SHARING_LOG } from "./outcomes.js";
 
 export class JobRunner implements Runner {
@@ -47,6 +57,8 @@ export class JobRunner implements Runner {
   readonly #report: (error: Error) => void;
   #context!: Context;
   #codec!: Codec;
+  #cancellations!: Cancellations;
+  #signals!: JobSignals;
   /** Where the outcome of each slot's job goes: the number of the outcomes and the place in them, or NOWHERE. */
   #places = new Int32Array(0);
   /** The outcomes with pending jobs, by number; and numbers that are free. */
@@ -68,9 +80,11 @@ export class JobRunner implements Runner {
     this.#apart = new Array(functions.names.length + 1).fill(false);
   }
 
-  attach(context: Context, codec: Codec): void {
-    this.#context = context;
-    this.#codec = codec;
+  attach(engine: Engine): void {
+    this.#context = engine.context;
+    this.#codec = engine.codec;
+    this.#cancellations = engine.cancellations;
+    this.#signals = engine.signals;
   }
 
   /** Makes the handle of a new job. */
@@ -100,13 +114,9 @@ export class JobRunner implements Runner {
 
   run(slot: number, header: number): boolean {
     const fn = this.#functions.get(header & FUNCTION_MASK);
-    let result: unknown;
+    if (header & F_CONTROLLED) return this.#runControlled(fn, slot, header);
     try {
-      try {
-        result = this.#call(fn, slot, header);
-      } finally {
-        this.#context.enter();
-      }
+      const result = this.#callOutside(fn, slot, header);
       if (typeof result === "object" && result !== null && isThenable(result)) {
         void this.#suspend(slot, header, result);
         return true;
@@ -124,29 +134,94 @@ export class JobRunner implements Runner {
     return false;
   }
 
+  /** As `run`, for a job that may have been cancelled or timed out when its function returns: then its outcome may not count. */
+  #runControlled(fn: (...args: unknown[]) => unknown, slot: number, header: number): boolean {
+    let result: unknown;
+    try {
+      result = this.#callOutside(fn, slot, header);
+      if (typeof result === "object" && result !== null && isThenable(result)) {
+        void this.#suspend(slot, header, result);
+        return true;
+      }
+    } catch (error) {
+      if (!this.#endsInTime(slot)) return true;
+      this.#fail(slot, error);
+      return false;
+    }
+    if (!this.#endsInTime(slot)) return true;
+    this.#writeResult(slot, result);
+    return false;
+  }
+
+  /** Whether a job is to keep its arguments, as it may be run once more. */
+  #mayRunAgain(slot: number, header: number): boolean {
+    return (header & F_CONTROLLED) !== 0 && retriesOf(this.#context, slot) > 0;
+  }
+
+  /** A job with a control record is over. @returns false if its outcome does not count, and its slot is not ours any more */
+  #endsInTime(slot: number): boolean {
+    this.#signals.forget(slot);
+    // As long as the slot is surely ours, and before the result is written in their place.
+    if (retriesOf(this.#context, slot) > 0) {
+      noteRetries(this.#context, slot, 0);
+      this.drop(slot);
+    }
+    return endsInTime(this.#context, slot);
+  }
+
+  #writeResult(slot: number, result: unknown): void {
+    try {
+      this.#codec.writeResult(slot, result);
+    } catch (error) {
+      this.#setFailure(slot, { kind: "threw", job: this.nameIn(slot), error: asCause(error) });
+    }
+  }
+
   #fail(slot: number, error: unknown): void {
-    this.#setFailure(slot, { kind: "threw", job: this.nameIn(slot), error: asCause(error) });
+    const job = this.nameIn(slot);
+    if (this.#isControlled(slot) && wasAborted(this.#context, slot)) {
+      this.#setFailure(slot, { kind: "cancelled", job, started: true, cause: asCause(error) });
+    } else this.#setFailure(slot, { kind: "threw", job, error: asCause(error) });
+  }
+
+  #isControlled(slot: number): boolean {
+    return (this.#context.memory.i32[(slot << SLOT_LOG) + S_FUNCTION] & F_CONTROLLED) !== 0;
   }
 
   /** The job has given a promise, and is done when that settles. */
   async #suspend(slot: number, header: number, promise: PromiseLike<unknown>): Promise<void> {
     this.#functions.noteAsynchronous(header & FUNCTION_MASK);
     suspend(this.#context);
-    let before: number | undefined;
+    let failed = false;
+    let outcome: unknown;
     try {
       // Whatever the promise's own `then` does, this goes on once.
-      const result = await promise;
-      before = this.#context.enter();
-      if ((header & F_GROUP) === 0) this.#codec.writeResult(slot, result);
+      outcome = await promise;
     } catch (error) {
-      before ??= this.#context.enter();
-      this.#fail(slot, error);
+      failed = true;
+      outcome = error;
     }
+    const before = this.#context.enter();
+    if (header & F_CONTROLLED && !this.#endsInTime(slot)) {
+      dropSuspended(this.#context);
+      this.#context.leave(before);
+      return;
+    }
+    if (failed) this.#fail(slot, outcome);
+    else if ((header & F_GROUP) === 0) this.#writeResult(slot, outcome);
     finishSuspended(this.#context, slot);
     this.#context.leave(before);
   }
 
-  /** Calls a job's function, outside the scheduler: whoever calls this enters again, also when it throws. */
+  #callOutside(fn: (...args: unknown[]) => unknown, slot: number, header: number): unknown {
+    try {
+      return this.#call(fn, slot, header);
+    } finally {
+      this.#context.enter();
+    }
+  }
+
+  /** Calls a job's function, and leaves the scheduler for it. */
   #call(fn: (...args: unknown[]) => unknown, slot: number, header: number): unknown {
     const count = (header >>> FUNCTION_BITS) & COUNT_MASK;
     if (count === 0) {
@@ -155,8 +230,10 @@ export class JobRunner implements Runner {
     }
     const codec = this.#codec;
     const context = this.#context;
-    if (count > FEW) {
-      const args = codec.readArguments(slot, header);
+    if (count > FEW || header & F_CONTROLLED) {
+      const args = this.#mayRunAgain(slot, header)
+        ? codec.readArgumentsAgain(slot, header)
+        : codec.readArguments(slot, header);
       context.leave();
       return fn(...args);
     }
@@ -200,7 +277,7 @@ export class JobRunner implements Runner {
 
   #settleWith(slot: number, result: unknown): void {
     const place = this.#leave(slot);
-    releaseSlot(this.#context, slot);
+    this.#release(slot);
     // The thread that had the handle has died, or everything was given up already.
     if (place === NOWHERE) return;
     const outcomes = this.#outcomes[place >>> SHARING_LOG] as Outcomes;
@@ -221,10 +298,17 @@ export class JobRunner implements Runner {
 
   #deliverFailure(slot: number, failure: number): void {
     const place = this.#leave(slot);
-    const error = this.errorOf(failure, this.nameIn(slot));
-    releaseSlot(this.#context, slot);
-    if (place === NOWHERE) return;
+    if (place === NOWHERE) {
+      // Its outcome was taken over before; or the thread that had the handle has died.
+      if (this.#isControlled(slot) && releaseTold(this.#context, slot)) return;
+      if (failure !== DETAILS_LOST) this.#context.payloads.free(failure);
+      this.#release(slot);
+      return;
+    }
     const outcomes = this.#outcomes[place >>> SHARING_LOG] as Outcomes;
+    const error = this.errorOf(failure, outcomes.nameOf(place));
+    if (error instanceof JobCancelledError && !error.started) adoptReason(error, this.#cancellations.reasonOf(slot));
+    this.#release(slot);
     const waiting = this.#settle(outcomes, place, FAILED, error);
     if ((outcomes.observed & (1 << place)) === 0 && !isCancellation(error)) {
       this.#unobserved.push({ outcomes, place });
@@ -233,6 +317,16 @@ export class JobRunner implements Runner {
     if (waiting === undefined) return;
     waiting.reject(error);
     this.settledPromises++;
+  }
+
+  /** The outcome of a job is taken over: gives its slot back, unless somebody still has that. */
+  #release(slot: number): void {
+    if (!this.#isControlled(slot)) {
+      releaseSlot(this.#context, slot);
+      return;
+    }
+    this.#cancellations.forget(slot);
+    letGo(this.#context, slot);
   }
 
   #settle(outcomes: Outcomes, place: number, state: number, outcome: unknown): Deferred<unknown> | undefined {
@@ -291,12 +385,24 @@ export class JobRunner implements Runner {
     this.#setFailure(slot, { kind: "crashed", job: this.nameIn(slot), exitCode, reason });
   }
 
-  retry(_slot: number): boolean {
-    return false;
-  }
-
   cancel(slot: number): void {
     this.#setFailure(slot, { kind: "shutdown", job: this.nameIn(slot) });
+  }
+
+  abort(slot: number): void {
+    const cause = this.#cancellations.reasonOf(slot);
+    const block = this.store({ kind: "cancelled", job: this.nameIn(slot), started: false, cause });
+    // Takes the place of the failure of something before it. Settles with those that fail just now: they find this one.
+    const before = Atomics.exchange(this.#context.memory.i32, (slot << SLOT_LOG) + S_FAILURE, block);
+    if (before !== 0 && before !== DETAILS_LOST) this.#context.payloads.free(before);
+  }
+
+  timeOut(slot: number, limit: number): void {
+    this.#setFailure(slot, { kind: "timeout", job: this.nameIn(slot), timeout: limit });
+  }
+
+  now(): number {
+    return now();
   }
 
   store(failure: Failure): number {
@@ -320,11 +426,20 @@ export class JobRunner implements Runner {
     return toError(failure);
   }
 
+  /** As `errorOf`; the payload stays. */
+  errorIn(block: number): Error {
+    return toError(loadFailure(this.#context.payloads, this.#codec.cloner, block, "(unknown)"));
+  }
+
   /** The failure behind an error that `errorOf` has made. */
   failureOf(error: unknown, job: string): Failure {
     if (error instanceof DependencyFailedError) {
       return { kind: "dependency", job: error.job, first: this.failureOf(error.cause, job) };
     }
+    if (error instanceof JobCancelledError) {
+      return { kind: "cancelled", job: error.job, started: error.started, cause: error.cause };
+    }
+    if (error instanceof JobTimeoutError) return { kind: "timeout", job: error.job, timeout: error.timeout };
     if (error instanceof WorkerCrashedError) {
       return { kind: "crashed", job: error.job, exitCode: error.exitCode, reason: error.reason };
     }
@@ -333,8 +448,18 @@ export class JobRunner implements Runner {
     return { kind: "shutdown", job };
   }
 
+  /** The name of the job in a slot: its own, or its function's. */
   nameIn(slot: number): string {
-    return this.#functions.nameOf(this.#context.memory.i32[(slot << SLOT_LOG) + S_FUNCTION] & FUNCTION_MASK);
+    const header = this.#context.memory.i32[(slot << SLOT_LOG) + S_FUNCTION];
+    const name = header & F_CONTROLLED ? this.#ownName(slot) : undefined;
+    return name ?? this.#functions.nameOf(header & FUNCTION_MASK);
+  }
+
+  #ownName(slot: number): string | undefined {
+    const { memory, payloads } = this.#context;
+    const control = controlOf(this.#context, slot);
+    const block = memory.i32[control + C_NAME];
+    return block === 0 ? undefined : loadString(payloads, Math.abs(block), block > 0);
   }
 
   /** Reports the failures that nobody has waited for since. */
@@ -367,7 +492,7 @@ export class JobRunner implements Runner {
       // A job that was never scheduled may hide the failure of one before it.
       const failure = this.#context.memory.i32[(slotAt(index) << SLOT_LOG) + S_FAILURE];
       const observed = (outcomes.observed & (1 << place)) !== 0;
-      if (failure !== 0 && !observed) this.#report(this.errorOf(failure, this.#functions.nameOf(outcomes.functionId)));
+      if (failure !== 0 && !observed) this.#report(this.errorOf(failure, outcomes.nameOf(place)));
       const waiting = this.#settle(outcomes, place, FAILED, error);
       if (waiting === undefined) return;
       waiting.reject(error);
@@ -405,9 +530,15 @@ function mayBeLarge(outcome: unknown): boolean {
   );
 }
 
-/** Whether the failure is of the user's own making: a shutdown by force, which needs no report. */
+/** Whether the failure is of the user's own making, a shutdown by force or an aborted signal, and needs no report. */
 function isCancellation(error: Error): boolean {
-  return error instanceof ShutdownError || error.cause instanceof ShutdownError;
+  if (error instanceof DependencyFailedError) return isCancellation(error.cause as Error);
+  return error instanceof ShutdownError || error instanceof JobCancelledError;
+}
+
+/** The signal's reason itself, in place of a copy of it. */
+function adoptReason(error: JobCancelledError, value: unknown): void {
+  if (value !== undefined) Object.defineProperty(error, "cause", { value });
 }
 
 function isThenable(value: object): value is PromiseLike<unknown> {
@@ -420,11 +551,15 @@ function asCause(error: unknown): unknown {
   return isInstance(error, NoRoom) ? new ArenaFullError("shared memory has no room for the result") : error;
 }
 
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : describe(error);
+}
+
 function toError(failure: Failure): Error {
   switch (failure.kind) {
     case "threw": {
-      const message = failure.error instanceof Error ? failure.error.message : describe(failure.error);
-      return new JobFailedError(failure.job, `job "${failure.job}" failed: ${message}`, { cause: failure.error });
+      const message = `job "${failure.job}" failed: ${messageOf(failure.error)}`;
+      return new JobFailedError(failure.job, message, { cause: failure.error });
     }
     case "dependency": {
       const cause = toError(failure.first);
@@ -434,6 +569,10 @@ function toError(failure: Failure): Error {
       return new ShutdownError(
         `job "${failure.job}" was cancelled: the job system was shut down by force before it started`,
       );
+    case "cancelled":
+      return new JobCancelledError(failure.job, failure.started, failure.cause, messageOf(failure.cause));
+    case "timeout":
+      return new JobTimeoutError(failure.job, failure.timeout);
     case "crashed":
       return new WorkerCrashedError(failure.job, failure.exitCode, failure.reason);
     case "lost":

@@ -10,6 +10,7 @@ import { Group } from "./group.js";
 import type { Job } from "./job.js";
 import { checkForce, checkOptions, type JobSystemOptions } from "./options.js";
 import { Supervisor } from "./supervisor.js";
+import { WatchTimer } from "./watch-timer.js";
 import { WorkerPool } from "./worker-pool.js";
 
 /** What `shutdown` reports. */
@@ -33,6 +34,7 @@ export interface ShutdownReport {
 export class JobSystem extends EventEmitter<{ error: [Error] }> implements AsyncDisposable {
   readonly #engine: Engine;
   readonly #workers: WorkerPool;
+  readonly #watch: WatchTimer;
   #stopping: Promise<ShutdownReport> | undefined;
   #referenced = false;
 
@@ -70,6 +72,9 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
     super();
     this.#engine = engine;
     this.#workers = workers;
+    this.#watch = new WatchTimer(engine.context, () => engine.listener.settle());
+    engine.onLimit = () => this.#watch.start();
+    engine.listener.onLimit = engine.onLimit;
     workers.onUnobserved = (failure) => this.#report(engine.runner.errorFromBytes(failure));
     new Supervisor(
       engine,
@@ -77,6 +82,7 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
       (error) => this.#report(error),
       (reason) => this.#giveUp(reason),
     );
+    engine.context.onOverdue = (thread) => workers.kill(thread);
     engine.listener.active = true;
     engine.listener.keepAlive = (on) => workers.keepAlive(on || this.#referenced);
     engine.runner.onUnobserved = () => setImmediate(() => engine.runner.reportUnobserved());
@@ -213,6 +219,7 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
     engine.listener.keepAlive = () => {};
     this.#workers.keepAlive(true);
     await this.#workers.stopped;
+    this.#watch.stop();
     engine.takeOver();
     const report = { neverScheduled: engine.runner.unscheduledByName() };
     engine.listener.stop();
@@ -232,6 +239,7 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
     // Until they have ended: somebody may be waiting for that.
     this.#workers.keepAlive(true);
     this.#workers.terminate();
+    this.#watch.stop();
     engine.abandon(engine.closed);
     engine.listener.stop();
     this.#stopping ??= this.#workers.stopped.then(() => ({ neverScheduled: {} }));

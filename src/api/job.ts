@@ -1,4 +1,6 @@
 import type { Engine } from "./engine.js";
+import { setOptions } from "./job-control.js";
+import type { JobOptions } from "./job-options.js";
 import { type Deferred, Outcomes, SHARING_LOG } from "./outcomes.js";
 
 /**
@@ -28,9 +30,9 @@ export class Job<R> implements PromiseLike<R> {
     this._place = (slot << SHARING_LOG) | place;
   }
 
-  /** The name of the job function. */
+  /** The name of the job, if it was given one, or of the job function. */
   get name(): string {
-    return this._engine.functions.nameOf(this._functionId);
+    return this._outcomes.nameOf(this._place);
   }
 
   /** Whether the job is done or has failed; of a job that another thread has spawned, as far as this thread knows. */
@@ -74,6 +76,22 @@ export class Job<R> implements PromiseLike<R> {
    */
   after(...prerequisites: Job<unknown>[]): this {
     for (const first of prerequisites) this._engine.link(first, this);
+    return this;
+  }
+
+  /**
+   * Sets options of this job. May be called several times: later options add to, or take the place of, earlier ones.
+   *
+   * @param options signal (cancels it), timeout (milliseconds, 1 to 2^30, from its start), kill (ends its worker when its
+   * time is over), name (in errors), priority ("high", "normal", "low"), on ("main"), retries (0 to 1000): see `JobOptions`
+   * @returns this job
+   * @throws TypeError, RangeError for a bad option, or a handle that comes from or went to another thread;
+   * JobAlreadyScheduledError, also for a job made by `run`; ArenaFullError; ShutdownError
+   * @example
+   * const page = await jobs.spawn(work.render, url).with({ timeout: 5000, signal: request.signal, name: url });
+   */
+  with(options: JobOptions): this {
+    setOptions(this._engine, this, options);
     return this;
   }
 
@@ -136,6 +154,11 @@ export class Job<R> implements PromiseLike<R> {
   /** @internal */
   set _waiting(waiting: Deferred<R>) {
     this._outcomes.setValue(this._place, waiting);
+  }
+
+  /** @internal Gives it a name of its own, in place of its function's. */
+  _rename(name: string): void {
+    this._outcomes.rename(this._place, name);
   }
 
   /** @internal Somebody will hear of its failure. */

@@ -11,6 +11,7 @@
 import { B_FINISHED } from "../memory/layout.js";
 import { turn, turnIfAlive } from "../platform/node.js";
 import type { Context } from "../scheduler/context.js";
+import { anyLimited } from "../scheduler/control.js";
 import { drainFinished } from "../scheduler/finish.js";
 import { mainJobsToRun } from "../scheduler/main-loop.js";
 import { relax } from "../scheduler/relax.js";
@@ -18,6 +19,7 @@ import { LISTENING, URGENT } from "../sync/event-count.js";
 import type { Group } from "./group.js";
 import type { Job } from "./job.js";
 import type { JobRunner } from "./job-runner.js";
+import type { JobSignals } from "./job-signals.js";
 import { deferred, FAILED } from "./outcomes.js";
 import { Pace } from "./pace.js";
 
@@ -34,6 +36,7 @@ const MOST = 256;
 export class Listener {
   readonly #context: Context;
   readonly #runner: JobRunner;
+  readonly #signals: JobSignals;
   readonly #groups = new Set<Group>();
   #promises = 0;
   /** How many vain looks are left; below 0, how often yet not to look. */
@@ -52,9 +55,13 @@ export class Listener {
   /** Runs jobs of the main thread for some time. @returns whether some are left */
   readonly #runMainJobs: () => boolean;
 
-  constructor(context: Context, runner: JobRunner, runMainJobs: () => boolean) {
+  /** Called when there are jobs with a time limit, which this thread is to watch. */
+  onLimit: () => void = () => {};
+
+  constructor(context: Context, runner: JobRunner, signals: JobSignals, runMainJobs: () => boolean) {
     this.#context = context;
     this.#runner = runner;
+    this.#signals = signals;
     this.#runMainJobs = runMainJobs;
   }
 
@@ -111,6 +118,7 @@ export class Listener {
     if (this.active) drainFinished(context, MOST);
     else drainFinished(context);
     if (context.toDeliver !== 0) this.#goOnLater();
+    this.#signals.abortAsked();
     for (const group of this.#groups) if (group._settle()) this.#groups.delete(group);
     if (this.#open > 0) return false;
     this.keepAlive(false);
@@ -190,6 +198,7 @@ export class Listener {
   #announce(): void {
     if (this.#stopped) return;
     this.#context.events.prepare(this.#context.me, this.#open > 0 ? LISTENING : URGENT);
+    if (anyLimited(this.#context)) this.onLimit();
   }
 
   async #loop(): Promise<void> {

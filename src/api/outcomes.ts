@@ -49,6 +49,8 @@ export class Outcomes {
   declare observed: number;
   /** Results that are not undefined, and errors; until then, what waits for them. */
   declare values: unknown[] | undefined;
+  /** Names of jobs that have one of their own, by place. */
+  declare names: Map<number, string> | undefined;
 
   /** @param size how many jobs share it, 1 to 32 */
   constructor(engine: Engine, functionId: number, number: number, size: number) {
@@ -60,6 +62,7 @@ export class Outcomes {
     this.failed = 0;
     this.observed = 0;
     this.values = undefined;
+    this.names = undefined;
   }
 
   /** Whether it has room for no further job. */
@@ -100,6 +103,17 @@ export class Outcomes {
     const waiting = this.valueOf(place);
     this.setValue(place, outcome);
     return waiting as Deferred<unknown> | undefined;
+  }
+
+  /** The name of a job: its own, or its function's. */
+  nameOf(place: number): string {
+    return this.names?.get(place & (SHARING - 1)) ?? this.engine.functions.nameOf(this.functionId);
+  }
+
+  /** Gives a job a name of its own. */
+  rename(place: number, name: string): void {
+    this.names ??= new Map();
+    this.names.set(place & (SHARING - 1), name);
   }
 
   valueOf(place: number): unknown {

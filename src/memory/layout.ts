@@ -121,12 +121,17 @@ export const E_OLDER = 3; // next edge in the target's list of prerequisites
  */
 const CONTROL_LOG = 5;
 export const C_STATE = 0; // atomic: see control.ts
-export const C_LIMIT = 1; // how long it may run, in milliseconds, or 0
-export const C_DEADLINE = 2; // when its time is over, in milliseconds of the machine's clock, modulo 2^31
+export const C_LIMIT = 1; // how long it may run, in milliseconds, at most 2^30; or 0
+export const C_DEADLINE = 2; // when its time is over, in milliseconds of the machine's clock, modulo 2^31: see CLOCK_MASK
 export const C_OUTER = 3; // the next in its thread's list of jobs with a time limit
 export const C_NAME = 4; // payload with its name, or 0
 export const C_RETRIES = 5; // how often it may be run again after its worker has crashed
 export const C_KILL = 6; // 1: its worker is terminated when its time is over
+export const C_THREAD = 7; // the thread that has started it
+
+/** What is left of the machine's clock in a word; of two times, less than half of that lies between them. */
+export const CLOCK_MASK = 0x7fffffff;
+export const LONGEST_LIMIT = 2 ** 30;
 
 /** Where the address of a slot's region of control records is noted, relative to the layout's `controls`. */
 export function controlRegionOf(slot: number): number {

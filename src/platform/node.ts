@@ -70,6 +70,18 @@ export function receiveNow(port: MessagePort): unknown {
   return receiveMessageOnPort(port)?.message;
 }
 
+/** Whole milliseconds of a clock that all threads share and that never goes back; they begin anew at 2^31. */
+export function now(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return (seconds * 1000 + Math.floor(nanoseconds / 1e6)) % 2 ** 31;
+}
+
+/** Calls `work` every so many milliseconds, which does not keep the process alive. @returns how to end it */
+export function every(milliseconds: number, work: () => void): () => void {
+  const timer = setInterval(work, milliseconds).unref();
+  return () => clearInterval(timer);
+}
+
 /** Goes round the event loop once. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

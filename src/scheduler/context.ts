@@ -48,8 +48,12 @@ export interface Runner {
   cancel(slot: number): void;
   /** Makes `slot` fail because `thread`, which ran it, has died. */
   crash(slot: number, thread: number): void;
-  /** Whether `slot`, whose thread has died, is to be run again, which counts. */
-  retry(slot: number): boolean;
+  /** Makes `slot` fail because it was cancelled before it started, whatever else it would have failed of. */
+  abort(slot: number): void;
+  /** Makes `slot` fail because it has run for longer than `limit` milliseconds. */
+  timeOut(slot: number, limit: number): void;
+  /** Milliseconds of the clock that all threads share: see CLOCK_MASK. */
+  now(): number;
 }
 
 /** The creating thread. It submits, runs its own jobs, and helps while it waits; the others are workers. */
@@ -129,6 +133,9 @@ export class Context {
   submitted = 0;
   /** Ends a stretch of submissions; a microtask on the main thread. */
   readonly endStretch: () => void;
+  /** When the main thread last looked for jobs whose time is over, and what it does for one that is to be killed: see watch.ts. */
+  watched = 0;
+  onOverdue: (thread: number) => void = () => {};
   /** Keeps the reading in `prefetch` from being optimised away. */
   prefetched = 0;
   /** Scratch for batches. */

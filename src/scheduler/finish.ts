@@ -10,6 +10,7 @@ import {
   E_TARGET,
   EDGE_MASK,
   F_ASYNC,
+  F_CONTROLLED,
   F_GROUP,
   F_OBSERVER,
   H_STATE,
@@ -28,6 +29,7 @@ import {
 } from "../memory/layout.js";
 import { mayStart, postpone, unsuspend } from "./asynchronous.js";
 import type { Context } from "./context.js";
+import { executeControlled } from "./controlled.js";
 import { passOn, wordsOf } from "./graph.js";
 import { countGroupJob, flushGroup } from "./group.js";
 import { appendReady, endStretch, mayHandOff, PUBLISH_EVERY, publishReady, submitAll } from "./ready.js";
@@ -46,6 +48,7 @@ export function execute(context: Context, slot: number): number {
   i32[address + S_UNMET] = HELD | context.me;
   const group = header & F_GROUP ? i32[address + S_OWNER] : 0;
   if (context.countedGroup !== group) flushGroup(context);
+  if (header & F_CONTROLLED) return executeControlled(context, slot, header);
   // A plain read: whoever sees a forced shutdown late runs one job more.
   if (i32[H_STATE] === CANCELLING && !(header & F_OBSERVER)) {
     runner.drop(slot);
@@ -90,10 +93,10 @@ export function finishSuspended(context: Context, slot: number): void {
   unsuspend(context);
 }
 
-/** Finishes a job whose thread has died, on the main thread. */
-export function finishCrashed(context: Context, slot: number): void {
-  const next = finishWhole(context, slot);
-  if (next !== 0) appendReady(context, next);
+/** As `finishSuspended`, for a job whose time was over before: somebody else has finished it. */
+export function dropSuspended(context: Context): void {
+  endStretch(context);
+  unsuspend(context);
 }
 
 /** Executes a job and all that is handed off from it. */
@@ -103,7 +106,7 @@ export function executeAll(context: Context, slot: number): void {
 }
 
 /** Finishes a job that has not failed. Most have no continuation, or one that waits for nothing else. */
-function finish(context: Context, slot: number): number {
+export function finish(context: Context, slot: number): number {
   const { i32 } = context.memory;
   const word = (slot << SLOT_LOG) + S_CONTINUATIONS;
   const own = i32[(slot << SLOT_LOG) + S_OWNER] === context.me;
@@ -137,7 +140,7 @@ function onlyTarget(context: Context, head: number): number {
 }
 
 /** Finishes a job with all that may follow it. */
-function finishWhole(context: Context, slot: number): number {
+export function finishWhole(context: Context, slot: number): number {
   const { memory } = context;
   const address = slot << SLOT_LOG;
   let next = 0;

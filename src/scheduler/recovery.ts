@@ -42,6 +42,7 @@ import {
   E_NEXT,
   E_SOURCE,
   EDGE_MASK,
+  F_CONTROLLED,
   F_GROUP,
   F_OBSERVER,
   G_COUNT,
@@ -73,7 +74,9 @@ import {
   slotIndex,
 } from "../memory/layout.js";
 import { type Context, MAIN } from "./context.js";
-import { finishCrashed, tellOwner } from "./finish.js";
+import { BEGUN, isTold, NOT_BEGUN, retry, SETTLED_ELSEWHERE, takeFromDead } from "./control.js";
+import { passOnReady } from "./controlled.js";
+import { finishWhole, tellOwner } from "./finish.js";
 import { olderThan, passOn, wordsOf } from "./graph.js";
 import { countGroupJob, discardGroup, flushGroup } from "./group.js";
 import { appendReady, publishReady, submitAll } from "./ready.js";
@@ -174,7 +177,7 @@ function conclude(context: Context, { ready, crashed, untold, orphans }: Finding
     const address = slot << SLOT_LOG;
     const header = memory.i32[address + S_FUNCTION];
     if (!(header & F_OBSERVER) && memory.i32[address + S_FAILURE] === 0) {
-      if (runner.retry(slot)) {
+      if (header & F_CONTROLLED && retry(context, slot)) {
         memory.i32[address + S_UNMET] = 0;
         appendReady(context, slot);
         continue;
@@ -188,7 +191,7 @@ function conclude(context: Context, { ready, crashed, untold, orphans }: Finding
       countGroupJob(context, group, memory.i32[group + G_FAILURE] === failure ? 0 : failure);
       releaseGroupSlot(context, slot);
     } else {
-      finishCrashed(context, slot);
+      passOnReady(context, finishWhole(context, slot));
     }
   }
   flushGroup(context);
@@ -348,14 +351,21 @@ class Recovery implements Findings {
       releaseSlot(this.#context, slot);
       return;
     }
+    const state =
+      hands === HELD && i32[address + S_FUNCTION] & F_CONTROLLED ? takeFromDead(this.#context, slot) : BEGUN;
+    if (state === NOT_BEGUN) i32[address + S_UNMET] = 0;
     if (this.#dead.has(i32[address + S_OWNER])) {
       if (list < 0 && this.#inHand(slot)) {
-        this.orphans.push(slot);
+        // Who still executes one that was given up tells when that has ended.
+        if (hands === HELD || !isTold(this.#context, slot)) this.orphans.push(slot);
         return;
       }
       if (list >= 0) i32[address + S_CONTINUATIONS] = list | AWAITED;
     }
-    if (hands === HELD && list >= 0) this.#takeOver(slot);
+    if (state === NOT_BEGUN) {
+      if (!this.#isQueued(slot)) this.#makeReady(slot);
+    } else if (state === SETTLED_ELSEWHERE) return;
+    else if (hands === HELD && list >= 0) this.#takeOver(slot);
     else if (hands === HELD && list === CLOSING && !this.#isQueued(slot)) this.untold.push(slot);
     else if (hands === ASIDE) this.#makeReady(slot);
     else if (!this.#inHand(slot) && this.#isReady(slot, pending) && !this.#isQueued(slot)) this.#makeReady(slot);

@@ -3,6 +3,7 @@ import { ASLEEP, BLOCKED, DEAD, OUTSIDE, STOPPED } from "../memory/layout.js";
 import { LISTENING, WAITING } from "../sync/event-count.js";
 import { isBlocked, LOOK_EVERY, nobodyCanGoOn, restorePostponed } from "./asynchronous.js";
 import { BUSY, type Context, IDLE, MAIN } from "./context.js";
+import { anyLimited } from "./control.js";
 import { waitsForItself } from "./deadlock.js";
 import { drainFinished, execute, executeAll } from "./finish.js";
 import { flushGroup } from "./group.js";
@@ -10,6 +11,7 @@ import { mainJobsReady, takeMainJob } from "./main-jobs.js";
 import { endMainJobs } from "./main-loop.js";
 import { appendReady, endStretch, findReady, nothingReady, publishReady, submitAll } from "./ready.js";
 import { relax } from "./relax.js";
+import { WATCH_EVERY, watch } from "./watch.js";
 
 /** What can be waited for. */
 interface Target {
@@ -54,7 +56,7 @@ const MAX_MAIN_DEPTH = 2 * MAIN_DEPTH;
 /** Looks at the queues this often before going to sleep: some 20 microseconds. */
 const SPINS = 300;
 /** How long the main thread sleeps at the most before it looks whether the workers are still there, in milliseconds. */
-const WATCH_EVERY = 50;
+const LOOK_FOR_DEATHS_EVERY = 50;
 /** How long a thread sleeps on an outsider before it looks for jobs again, in milliseconds. */
 const DOZE = 1;
 
@@ -154,6 +156,7 @@ function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>)
     let job = findHere(context);
     while (job !== 0) {
       job = execute(context, job);
+      watch(context);
       if (!target.settled) continue;
       if (job !== 0) {
         // Handed off to us, but we are done here: leave it to whoever is next.
@@ -165,6 +168,7 @@ function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>)
     if (target.settled) return SETTLED;
     // threads: 1 – what the main thread's own jobs have made ready.
     submitAll(context);
+    watch(context);
     flushGroup(context);
     const outcome = rest(context, target, restorePostponed(context));
     if (outcome !== ON) return outcome;
@@ -205,11 +209,12 @@ function sleep(context: Context, target: Settleable): void {
     events.cancel(me, state);
   } else {
     context.setActivity(IDLE);
-    context.leave(state === WAITING ? ASLEEP : OUTSIDE);
-    const notified = events.commit(me, state, me === MAIN ? WATCH_EVERY : Number.POSITIVE_INFINITY);
-    context.enter();
-    const woken = notified || events.cancel(me, state);
-    if (notified && state === WAITING) events.endSearch();
+    const longest = watches(context)
+      ? WATCH_EVERY
+      : context.me === MAIN
+        ? LOOK_FOR_DEATHS_EVERY
+        : Number.POSITIVE_INFINITY;
+    const woken = sleepFor(context, state, longest);
     context.setActivity(BUSY);
     drainFinished(context);
     if (!woken) context.watch();
@@ -238,15 +243,13 @@ function sleepBlocked(context: Context, target: Settleable, postponedSome: boole
       break;
     }
     context.setActivity(BLOCKED);
-    context.leave(state === WAITING ? ASLEEP : OUTSIDE);
-    const notified = events.commit(me, state, LOOK_EVERY);
-    context.enter();
-    const woken = notified || events.cancel(me, state);
+    const woken = sleepFor(context, state, watches(context) ? WATCH_EVERY : LOOK_EVERY);
     const hopeless = !woken && nobodyCanGoOn(context);
-    if (notified && state === WAITING) events.endSearch();
     context.setActivity(BUSY);
     if (woken) break;
+    watch(context);
     context.watch();
+    if (target.settled) break;
     // Twice: a thread may have been between two states.
     vain = hopeless ? vain + 1 : 0;
     if (vain === 2) return VAIN;
@@ -254,6 +257,23 @@ function sleepBlocked(context: Context, target: Settleable, postponedSome: boole
   drainFinished(context);
   if (!nothingReady(context)) events.notifyOne();
   return ON;
+}
+
+/** Sleeps after `prepare` and the last look. @returns false when it was not woken and `timeout`, in milliseconds, is over */
+function sleepFor(context: Context, state: number, timeout: number): boolean {
+  const { events, me } = context;
+  context.leave(state === WAITING ? ASLEEP : OUTSIDE);
+  const notified = events.commit(me, state, timeout);
+  context.enter();
+  // If a notifier was faster than `cancel`, that has ended the search itself.
+  if (!notified) return events.cancel(me, state);
+  if (state === WAITING) events.endSearch();
+  return true;
+}
+
+/** Whether this thread is to look for jobs whose time is over; asked after the announcement of a sleep, see control.ts. */
+function watches(context: Context): boolean {
+  return context.me === MAIN && anyLimited(context);
 }
 
 /** Nobody can wake this thread for a job that becomes ready meanwhile, so it looks for one now and then. */

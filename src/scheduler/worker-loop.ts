@@ -23,6 +23,8 @@ export interface Surroundings {
   pending(): boolean;
   /** Whether asynchronous code on this thread awaits jobs. */
   awaiting(): boolean;
+  /** Whether something has come about that asynchronous code on this thread is to hear of, between jobs. */
+  called(): boolean;
   /** Called between jobs, when none is running on this thread. */
   between(): void;
 }
@@ -112,7 +114,7 @@ async function sleep(context: Context, surroundings: Surroundings): Promise<bool
   context.outstanding.sweep(context);
   // The last look, after the announcement: no wake is lost.
   drainFinished(context);
-  if (!nothingReady(context) || context.undelivered.length > 0) {
+  if (!nothingReady(context) || context.undelivered.length > 0 || surroundings.called()) {
     events.cancel(me);
     return false;
   }

@@ -23,7 +23,8 @@ import { loadString, storeString } from "./strings.js";
 export interface Handles {
   /** Writes a handle to a cell, if `value` is one. @returns cells written, 0 if it is not a handle */
   write(value: object, cell: number): number;
-  read(kind: number, cell: number): unknown;
+  /** @param again whether the cell is to be read another time */
+  read(kind: number, cell: number, again: boolean): unknown;
   /** The shared buffer that `value` is all in, if it is a primitive (a channel, …). */
   bufferOf(value: object): SharedArrayBuffer | undefined;
   /** This thread's primitive on such a buffer. */
@@ -156,6 +157,19 @@ export class Codec {
     }
   }
 
+  /** As `readArguments`, for a job that may be run again: what its arguments take stays. */
+  readArgumentsAgain(slot: number, header: number): unknown[] {
+    this.#again = true;
+    try {
+      return this.readArguments(slot, header);
+    } finally {
+      this.#again = false;
+    }
+  }
+
+  /** Whether what is read stays, to be read once more. */
+  #again = false;
+
   /** Reads one argument (or the result, as the first) and frees what it took. @returns the cell after it in `nextCell` */
   nextCell = 0;
   read(cell: number): unknown {
@@ -189,7 +203,7 @@ export class Codec {
     payloads.reach(block);
     const spill = (block + P_DATA) / 2;
     const args = this.#readAll(spill + 1, memory.f64[spill]);
-    payloads.free(block);
+    if (!this.#again) payloads.free(block);
     return args;
   }
 
@@ -374,7 +388,7 @@ export class Codec {
       case box.STRING8:
       case box.STRING16: {
         const text = loadString(payloads, content, kind === box.STRING8);
-        payloads.free(content);
+        if (!this.#again) payloads.free(content);
         return text;
       }
       case box.CLONE:
@@ -386,11 +400,11 @@ export class Codec {
       }
       case box.BUFFER:
       case box.MEMORY:
-        return this.objects.arrive(content);
+        return this.#arrive(content);
       case box.PRIMITIVE:
-        return this.#handles.primitiveOn(this.objects.arrive(content) as SharedArrayBuffer);
+        return this.#handles.primitiveOn(this.#arrive(content) as SharedArrayBuffer);
       default:
-        return this.#handles.read(kind, cell);
+        return this.#handles.read(kind, cell, this.#again);
     }
   }
 
@@ -398,15 +412,19 @@ export class Codec {
   #takeClone(block: number): unknown {
     const { payloads } = this.#context;
     try {
-      return this.#cloner.deserialize(payloads.bytes(block));
+      return this.#cloner.deserialize(payloads.bytes(block), this.#again);
     } catch (cause) {
       if (!isTooDeep(cause)) throw cause;
       throw new RangeError("a value is nested too deeply for the stack of the thread that reads it; make it flatter", {
         cause,
       });
     } finally {
-      payloads.free(block);
+      if (!this.#again) payloads.free(block);
     }
+  }
+
+  #arrive(number: number): SharedObject {
+    return this.#again ? this.objects.find(number) : this.objects.arrive(number);
   }
 
   /** The last view that arrived: jobs are often given the same one again and again. */
@@ -414,7 +432,7 @@ export class Codec {
 
   #viewOf(number: number, type: number, offset: number, length: number): ArrayBufferView {
     const last = this.#lastView;
-    const buffer = this.objects.arrive(number) as SharedArrayBuffer;
+    const buffer = this.#arrive(number) as SharedArrayBuffer;
     if (
       last !== undefined &&
       last.number === number &&

@@ -11,6 +11,8 @@ export type Failure =
   | { kind: "threw"; job: string; error: unknown }
   | { kind: "dependency"; job: string; first: Failure }
   | { kind: "shutdown"; job: string }
+  | { kind: "cancelled"; job: string; started: boolean; cause: unknown }
+  | { kind: "timeout"; job: string; timeout: number }
   | { kind: "crashed"; job: string; exitCode: number; reason: string }
   | { kind: "lost"; job: string };
 
@@ -56,11 +58,13 @@ export function firstOf(failure: Failure): Failure {
 function portable(failure: Failure, cloner: Cloner): Failure {
   if (failure.kind === "dependency") return { ...failure, first: portable(failure.first, cloner) };
   if (failure.kind === "threw") return { ...failure, error: pack(failure.error, cloner) };
+  if (failure.kind === "cancelled") return { ...failure, cause: pack(failure.cause, cloner) };
   return failure;
 }
 
 function revived(failure: Failure, cloner: Cloner): Failure {
   if (failure.kind === "dependency") return { ...failure, first: revived(failure.first, cloner) };
   if (failure.kind === "threw") return { ...failure, error: unpack(failure.error as Packed, cloner) };
+  if (failure.kind === "cancelled") return { ...failure, cause: unpack(failure.cause as Packed, cloner) };
   return failure;
 }

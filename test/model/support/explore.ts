@@ -70,7 +70,7 @@ export interface Guard {
 const LIMIT = 2_000_000;
 const LONGEST = 1000;
 /** Executions in which to look for data races. */
-const WALKS = 400;
+const WALKS = 700;
 
 /** A thread that has done certain steps: what comes next, once that is known. */
 interface History {

@@ -42,6 +42,9 @@ export interface Library {
   readonly layout: typeof import("../../../dist/memory/layout.js");
   readonly pool: typeof import("../../../dist/memory/pool.js");
   readonly context: typeof import("../../../dist/scheduler/context.js");
+  readonly control: typeof import("../../../dist/scheduler/control.js");
+  readonly controlled: typeof import("../../../dist/scheduler/controlled.js");
+  readonly watch: typeof import("../../../dist/scheduler/watch.js");
   readonly finish: typeof import("../../../dist/scheduler/finish.js");
   readonly graph: typeof import("../../../dist/scheduler/graph.js") & Scratch;
   readonly topology: Scratch;
@@ -83,6 +86,9 @@ export async function load(...changes: readonly Change[]): Promise<Library> {
       layout: await part("memory/layout"),
       pool: await part("memory/pool"),
       context: await part("scheduler/context"),
+      control: await part("scheduler/control"),
+      controlled: await part("scheduler/controlled"),
+      watch: await part("scheduler/watch"),
       finish: await part("scheduler/finish"),
       graph: await part("scheduler/graph"),
       topology: await part("scheduler/topology"),

@@ -118,6 +118,8 @@ export function contextOn(library: Library, words: Words, layout: Layout, me: nu
 /** What a job with the function number `id` results in. */
 export const resultOf = (id: number) => 100 + id;
 export const FAILED = -1;
+export const CANCELLED = -2;
+export const TIMED_OUT = -3;
 /** Functions with this number or a higher one fail. */
 export const FAILING = 50;
 
@@ -128,6 +130,10 @@ class ModelRunner implements Runner {
   /** The outcomes that this thread has taken over, and the functions that it has run. */
   readonly delivered: number[] = [];
   readonly ran: number[] = [];
+  /** Slots of jobs with control records whose outcomes are taken over. */
+  readonly #takenOver = new Set<number>();
+  /** What time it is for this thread. */
+  time = 0;
 
   constructor(library: Library) {
     this.#library = library;
@@ -138,13 +144,18 @@ class ModelRunner implements Runner {
     const { i32 } = this.context.memory;
     const id = header & layout.FUNCTION_MASK;
     this.ran.push(id);
+    if (header & layout.F_CONTROLLED) {
+      // Reads its arguments, and runs for a while.
+      assert.ok(i32[(slot << layout.SLOT_LOG) + layout.S_ARGUMENTS] === 0, "arguments of another job");
+      if (!this.#library.controlled.endsInTime(this.context, slot)) return true;
+    }
     if (id >= FAILING) Atomics.compareExchange(i32, (slot << layout.SLOT_LOG) + layout.S_FAILURE, 0, 1);
     else i32[(slot << layout.SLOT_LOG) + layout.S_ARGUMENTS] = resultOf(id);
     return false;
   }
 
   deliver(slot: number): void {
-    const { layout, slots } = this.#library;
+    const { layout, slots, control } = this.#library;
     this.context.outstanding.remove(slot);
     if (!slots.retire(this.context, slot)) {
       slots.leaveUndelivered(this.context, slot);
@@ -152,8 +163,24 @@ class ModelRunner implements Runner {
     }
     const { i32 } = this.context.memory;
     const address = slot << layout.SLOT_LOG;
-    this.delivered.push(i32[address + layout.S_FAILURE] !== 0 ? FAILED : i32[address + layout.S_ARGUMENTS]);
-    slots.releaseSlot(this.context, slot);
+    const controlled = (i32[address + layout.S_FUNCTION] & layout.F_CONTROLLED) !== 0;
+    if (controlled && this.#takenOver.has(slot)) {
+      control.releaseTold(this.context, slot);
+      return;
+    }
+    const failure = i32[address + layout.S_FAILURE];
+    this.delivered.push(failure !== 0 ? -failure : i32[address + layout.S_ARGUMENTS]);
+    if (!controlled) {
+      slots.releaseSlot(this.context, slot);
+      return;
+    }
+    this.#takenOver.add(slot);
+    control.letGo(this.context, slot);
+  }
+
+  /** A slot has a new job. */
+  renew(slot: number): void {
+    this.#takenOver.delete(slot);
   }
 
   drop(): void {}
@@ -180,9 +207,36 @@ class ModelRunner implements Runner {
     );
   }
 
-  retry(): boolean {
-    return false;
+  abort(slot: number): void {
+    const { SLOT_LOG, S_FAILURE } = this.#library.layout;
+    Atomics.exchange(this.context.memory.i32, (slot << SLOT_LOG) + S_FAILURE, -CANCELLED);
   }
+
+  timeOut(slot: number): void {
+    const { SLOT_LOG, S_FAILURE } = this.#library.layout;
+    Atomics.compareExchange(this.context.memory.i32, (slot << SLOT_LOG) + S_FAILURE, 0, -TIMED_OUT);
+  }
+
+  now(): number {
+    return this.time;
+  }
+}
+
+/** Makes it later for a context's thread. */
+export function setTime(context: Context, time: number): void {
+  (context.runner as ModelRunner).time = time;
+}
+
+/** A new job of a context's thread with a control record, scheduled, of whose end that thread is told. @returns its slot */
+export function newControlledJob({ slots, control, layout }: Library, context: Context, id: number, limit = 0): number {
+  const slot = slots.takeSlot(context, id, layout.SEALED, layout.AWAITED);
+  assert.ok(slot !== 0, "no room for a job");
+  context.memory.i32[(slot << layout.SLOT_LOG) + layout.S_ARGUMENTS] = 0;
+  (context.runner as ModelRunner).renew(slot);
+  const record = control.openControl(context, slot);
+  assert.ok(record !== 0, "no room for a control record");
+  if (limit > 0) control.limit(context, record, limit);
+  return slot;
 }
 
 /** The outcomes that a context's thread has taken over. */

@@ -1,0 +1,77 @@
+/** The signals that cancel jobs of this thread. One listener serves all jobs of a signal. */
+import type { Context } from "../scheduler/context.js";
+import { askToStop, cancel } from "../scheduler/control.js";
+import { finishCancelled } from "../scheduler/controlled.js";
+
+/** The pending jobs of a signal, and what listens to it. */
+interface Listened {
+  readonly slots: Set<number>;
+  readonly listener: () => void;
+}
+
+export class Cancellations {
+  readonly #context: Context;
+  readonly #afterwards: () => void;
+  readonly #listened = new Map<AbortSignal, Listened>();
+  readonly #signals = new Map<number, AbortSignal>();
+
+  /** @param afterwards called when jobs were cancelled: some may have settled */
+  constructor(context: Context, afterwards: () => void) {
+    this.#context = context;
+    this.#afterwards = afterwards;
+  }
+
+  /** From now on `signal`, and no other, cancels the unscheduled job of `slot`; at once, if it is aborted. */
+  watch(slot: number, signal: AbortSignal): void {
+    this.forget(slot);
+    this.#signals.set(slot, signal);
+    if (signal.aborted) {
+      cancel(this.#context, slot);
+      return;
+    }
+    let listened = this.#listened.get(signal);
+    if (listened === undefined) {
+      listened = { slots: new Set(), listener: () => this.#abort(signal) };
+      this.#listened.set(signal, listened);
+      signal.addEventListener("abort", listened.listener);
+    }
+    listened.slots.add(slot);
+  }
+
+  /** Why the job of `slot` was cancelled, as far as this thread knows. */
+  reasonOf(slot: number): unknown {
+    const signal = this.#signals.get(slot);
+    return signal?.aborted ? signal.reason : undefined;
+  }
+
+  /** The job of `slot` has settled, or has another signal. */
+  forget(slot: number): void {
+    const signal = this.#signals.get(slot);
+    if (signal === undefined) return;
+    this.#signals.delete(slot);
+    const listened = this.#listened.get(signal);
+    if (listened === undefined) return;
+    listened.slots.delete(slot);
+    if (listened.slots.size === 0) this.#leave(signal, listened);
+  }
+
+  /** No job of this thread settles any more. */
+  clear(): void {
+    for (const [signal, listened] of this.#listened) this.#leave(signal, listened);
+    this.#signals.clear();
+  }
+
+  #leave(signal: AbortSignal, { listener }: Listened): void {
+    this.#listened.delete(signal);
+    signal.removeEventListener("abort", listener);
+  }
+
+  #abort(signal: AbortSignal): void {
+    const slots = [...(this.#listened.get(signal)?.slots ?? [])];
+    // First all that wait: else those that depend on others of them would start, or fail, because of these.
+    const cancelled = slots.filter((slot) => cancel(this.#context, slot));
+    for (const slot of slots) askToStop(this.#context, slot);
+    for (const slot of cancelled) finishCancelled(this.#context, slot);
+    this.#afterwards();
+  }
+}

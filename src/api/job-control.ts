@@ -1,0 +1,104 @@
+/** Gives a job its options. */
+import {
+  AWAITED,
+  C_KILL,
+  C_LIMIT,
+  C_NAME,
+  C_RETRIES,
+  F_HIGH,
+  F_LOW,
+  F_MAIN,
+  H_PRIORITIES,
+  S_CONTINUATIONS,
+  S_FUNCTION,
+  SLOT_LOG,
+} from "../memory/layout.js";
+import type { Context } from "../scheduler/context.js";
+import { controlOf, limit, openControl } from "../scheduler/control.js";
+import { isUnscheduled } from "../scheduler/graph.js";
+import { storeString } from "../values/strings.js";
+import type { Engine } from "./engine.js";
+import { ArenaFullError, JobAlreadyScheduledError } from "./errors.js";
+import type { Job } from "./job.js";
+import { checkJobOptions, type JobOptions } from "./job-options.js";
+import { PENDING } from "./outcomes.js";
+
+/** @throws TypeError, RangeError, JobAlreadyScheduledError, ArenaFullError, ShutdownError; then the job is as it was */
+export function setOptions(engine: Engine, job: Job<unknown>, options: JobOptions): void {
+  const { context } = engine;
+  engine.checkOpen();
+  const checked = checkJobOptions(options);
+  checkOwn(context, job);
+  const word = (job._slot << SLOT_LOG) + S_FUNCTION;
+  checkTogether(job, checked, limitOf(context, job), (context.memory.i32[word] & F_MAIN) !== 0);
+  const { signal, timeout, kill, name, priority, on, retries } = checked;
+  if ((signal ?? timeout ?? kill ?? name ?? retries) !== undefined) {
+    const control = openControl(context, job._slot);
+    if (control === 0) throw noRoom(job);
+    if (name !== undefined) rename(context, control, job, name);
+    if (retries !== undefined) context.memory.i32[control + C_RETRIES] = retries;
+    if (kill !== undefined) context.memory.i32[control + C_KILL] = kill ? 1 : 0;
+    if (timeout !== undefined) limit(context, control, Math.ceil(timeout));
+    if (timeout !== undefined) engine.onLimit();
+    if (signal !== undefined) engine.cancellations.watch(job._slot, signal);
+  }
+  const { i32 } = context.memory;
+  if (priority !== undefined) i32[word] = (i32[word] & ~(F_HIGH | F_LOW)) | flagOf(priority);
+  // Never 0 again: whoever sees it late looks for such jobs a little later.
+  if (priority === "high" || priority === "low") i32[H_PRIORITIES] = 1;
+  if (on !== undefined) i32[word] |= F_MAIN;
+}
+
+function flagOf(priority: "high" | "normal" | "low"): number {
+  if (priority === "normal") return 0;
+  return priority === "high" ? F_HIGH : F_LOW;
+}
+
+/** @throws TypeError, JobAlreadyScheduledError unless nobody but this thread knows of the job, which is unscheduled */
+function checkOwn(context: Context, job: Job<unknown>): void {
+  if (job._isForeign()) {
+    throw new TypeError(
+      `job "${job.name}" was spawned on another thread; give it its options there, before its handle goes elsewhere`,
+    );
+  }
+  if (job._state !== PENDING || !isUnscheduled(context, job._slot)) throw new JobAlreadyScheduledError(job.name);
+  // Set for an unscheduled job only when its handle was sent: another thread may schedule it at any time.
+  if (context.memory.i32[(job._slot << SLOT_LOG) + S_CONTINUATIONS] & AWAITED) {
+    throw new TypeError(
+      `the handle of job "${job.name}" was given to another thread, which may schedule it; give it its options before`,
+    );
+  }
+}
+
+/** @throws TypeError where options contradict each other, or those that the job has */
+function checkTogether(job: Job<unknown>, { timeout, kill, on }: JobOptions, limited: boolean, onMain: boolean): void {
+  if (kill === true && timeout === undefined && !limited) {
+    throw new TypeError(`kill needs a timeout: give job "${job.name}" both, such as { timeout: 1000, kill: true }`);
+  }
+  if ((timeout !== undefined || limited) && (on === "main" || onMain)) {
+    throw new TypeError(
+      `timeout and on: "main" exclude each other, as the main thread is the one that watches the time; give job "${job.name}" one of them`,
+    );
+  }
+}
+
+/** Whether the job has a time limit by now. */
+function limitOf(context: Context, job: Job<unknown>): boolean {
+  const control = controlOf(context, job._slot);
+  return control !== 0 && context.memory.i32[control + C_LIMIT] > 0;
+}
+
+/** @throws ArenaFullError */
+function rename(context: Context, control: number, job: Job<unknown>, name: string): void {
+  const { payloads } = context;
+  const block = storeString(payloads, name);
+  if (block === 0) throw noRoom(job);
+  const { i32 } = context.memory;
+  if (i32[control + C_NAME] !== 0) payloads.free(Math.abs(i32[control + C_NAME]));
+  i32[control + C_NAME] = block;
+  job._rename(name);
+}
+
+function noRoom(job: Job<unknown>): ArenaFullError {
+  return new ArenaFullError(`shared memory has no room for options of job "${job.name}"; wait for jobs to finish`);
+}

@@ -1,0 +1,102 @@
+/** Executing jobs that may be cancelled or timed out, and finishing those that were: see control.ts. */
+import {
+  C_LIMIT,
+  CANCELLING,
+  F_ASYNC,
+  H_STATE,
+  S_FAILURE,
+  S_PREREQUISITES,
+  SEALED,
+  SLOT_LOG,
+} from "../memory/layout.js";
+import { mayStart, postpone } from "./asynchronous.js";
+import { type Context, MAIN } from "./context.js";
+import { CANCELLED, change, controlOf, ENDED, end, STARTED, STATES, skip, start, stateOf, TOLD } from "./control.js";
+import { finish, finishWhole, tellOwner } from "./finish.js";
+import { appendReady, endStretch, publishReady } from "./ready.js";
+
+/** As `execute`, for a job with a control record. */
+export function executeControlled(context: Context, slot: number, header: number): number {
+  const { runner } = context;
+  const { i32 } = context.memory;
+  const address = slot << SLOT_LOG;
+  // A plain read: whoever sees a forced shutdown late runs one job more.
+  const refused = i32[H_STATE] === CANCELLING;
+  if (refused || i32[address + S_FAILURE] !== 0) {
+    if (!skip(context, slot)) return takeCancelled(context, slot);
+    runner.drop(slot);
+    if (refused) runner.cancel(slot);
+    return finishWhole(context, slot);
+  }
+  if (!mayStartHere(context, slot, header)) {
+    postpone(context, slot, header);
+    return 0;
+  }
+  if (!start(context, slot)) return takeCancelled(context, slot);
+  context.running = slot;
+  const over = runner.run(slot, header);
+  if (context.submitted > 0) endStretch(context);
+  if (over) return 0;
+  return context.memory.i32[address + S_FAILURE] === 0 ? finish(context, slot) : finishWhole(context, slot);
+}
+
+/** Whether a job may start on this thread now: the main one, which watches the time, starts none with a limit. */
+function mayStartHere(context: Context, slot: number, header: number): boolean {
+  if (context.me === MAIN) {
+    const control = controlOf(context, slot);
+    if (context.memory.i32[control + C_LIMIT] > 0) return false;
+  }
+  return (header & F_ASYNC) === 0 || mayStart(context);
+}
+
+/** A cancelled job was taken from a queue: nothing else of it is under way. */
+function takeCancelled(context: Context, slot: number): number {
+  if (claim(context, slot, ENDED)) {
+    drop(context, slot);
+    return finishWhole(context, slot);
+  }
+  tellOwner(context, slot);
+  return 0;
+}
+
+/** Takes a cancelled job that nobody has finished. @returns false if there is none: it has started, or another was faster */
+function claim(context: Context, slot: number, state: number): boolean {
+  const control = controlOf(context, slot);
+  const before = stateOf(context, control);
+  return (before & STATES) === CANCELLED && change(context, control, before, state);
+}
+
+function drop(context: Context, slot: number): void {
+  context.runner.drop(slot);
+  context.runner.abort(slot);
+}
+
+/**
+ * Finishes a cancelled job of this thread if it is scheduled, although what it depends on may still run. Its slot stays
+ * until that has finished and an executor takes it from a queue.
+ */
+export function finishCancelled(context: Context, slot: number): void {
+  const prerequisites = (slot << SLOT_LOG) + S_PREREQUISITES;
+  // With `pinning`, another thread may schedule it: then it finds that it is cancelled when it takes it.
+  if ((Atomics.load(context.memory.i32, prerequisites) & SEALED) === 0 || !claim(context, slot, TOLD)) return;
+  drop(context, slot);
+  passOnReady(context, finishWhole(context, slot));
+}
+
+/**
+ * A job that has started here is over: its function has returned or thrown, or its promise has settled.
+ *
+ * @returns whether its outcome counts; if not, its time was over before, and the slot is not to be touched any more
+ */
+export function endsInTime(context: Context, slot: number): boolean {
+  const before = end(context, slot);
+  if (before === TOLD) tellOwner(context, slot);
+  return before === STARTED;
+}
+
+/** Makes a job ready that another one, finished elsewhere than in `execute`, has handed off; 0: none. */
+export function passOnReady(context: Context, slot: number): void {
+  if (slot === 0) return;
+  appendReady(context, slot);
+  publishReady(context);
+}

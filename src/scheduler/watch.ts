@@ -1,0 +1,77 @@
+/**
+ * Time limits. The main thread looks every WATCH_EVERY milliseconds, as long as there are jobs with a limit, through
+ * those that each worker has started. It finishes those whose time is over, although their functions still run.
+ */
+import {
+  B_TIMED,
+  C_DEADLINE,
+  C_KILL,
+  C_LIMIT,
+  C_OUTER,
+  C_THREAD,
+  CLOCK_MASK,
+  H_TIMED,
+  LONGEST_LIMIT,
+  SLOT_LOG,
+} from "../memory/layout.js";
+import { type Context, MAIN } from "./context.js";
+import { change, controlOf, STARTED, STATES, stateOf, TIMED_OUT } from "./control.js";
+import { passOnReady } from "./controlled.js";
+import { finishWhole } from "./finish.js";
+import { submitAll } from "./ready.js";
+
+/** How often the main thread looks, in milliseconds. */
+export const WATCH_EVERY = 10;
+/** A look through a list that changes meanwhile may go astray: it ends after so many jobs. */
+const MOST_STEPS = 100_000;
+
+/** Looks for jobs whose time is over, on the main thread, if the last look is some time ago. */
+export function watch(context: Context): void {
+  // A plain read: who sees an old value looks another time.
+  if (context.me !== MAIN || context.memory.i32[H_TIMED] === 0) return;
+  const now = context.runner.now();
+  if (((now - context.watched) & CLOCK_MASK) >= WATCH_EVERY) look(context, now);
+}
+
+/** Looks for jobs whose time is over. */
+export function watchNow(context: Context): void {
+  look(context, context.runner.now());
+}
+
+function look(context: Context, now: number): void {
+  const { memory, threads } = context;
+  context.watched = now;
+  for (let thread = MAIN + 1; thread < threads; thread++) {
+    // Plain reads, here and of what follows: see invariant 4 in control.ts.
+    let slot = memory.i32[memory.layout.blockOf(thread) + B_TIMED];
+    for (let steps = 0; slot !== 0 && steps < MOST_STEPS; steps++) {
+      memory.reach(slot << SLOT_LOG);
+      const control = controlOf(context, slot);
+      if (control === 0) break;
+      const following = memory.i32[control + C_OUTER];
+      timeOut(context, slot, control, now);
+      slot = following;
+    }
+  }
+  // Nobody else would while this thread waits synchronously.
+  submitAll(context);
+}
+
+/** Finishes a job if it runs and its time is over. */
+function timeOut(context: Context, slot: number, control: number, now: number): void {
+  const { i32 } = context.memory;
+  const before = stateOf(context, control);
+  if ((before & STATES) !== STARTED) return;
+  const late = (now - i32[control + C_DEADLINE]) & CLOCK_MASK;
+  if (late === 0 || late >= LONGEST_LIMIT) return;
+  const milliseconds = i32[control + C_LIMIT];
+  const kill = i32[control + C_KILL] !== 0;
+  const thread = i32[control + C_THREAD];
+  // Settles with its end; if the slot has another job by now, the counter differs.
+  if (!change(context, control, before, TIMED_OUT)) return;
+  // Its function is to know of it, if it asks.
+  context.events.notify(thread, true);
+  context.runner.timeOut(slot, milliseconds);
+  passOnReady(context, finishWhole(context, slot));
+  if (kill) context.onOverdue(thread);
+}
