@@ -8,7 +8,7 @@ import { JobSystem } from "heddle";
 import { endWorkers, watchWorkers } from "./soak/crashes.js";
 import { fly } from "./soak/flight.js";
 import { MemoryLog } from "./soak/memory.js";
-import { FEATURES, planOf, randomPlan } from "./soak/plan.js";
+import { planOf, randomPlan } from "./soak/plan.js";
 import { Random } from "./soak/random.js";
 import { ENDS, Tally } from "./soak/tally.js";
 
@@ -66,9 +66,7 @@ function show(): void {
 }
 
 const extra: Promise<void>[] = [];
-const stopEnding = FEATURES.crashes
-  ? endWorkers(workers, random, (kind) => extra.push(fly(jobs, planOf(random, kind), tally)))
-  : () => ({});
+const stopEnding = endWorkers(workers, random, (kind) => extra.push(fly(jobs, planOf(random, kind), tally)));
 await Promise.all(
   Array.from({ length: LANES }, async () => {
     while (performance.now() < end && tally.lost.length === 0) await fly(jobs, randomPlan(random), tally);

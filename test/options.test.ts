@@ -274,6 +274,16 @@ test("a synchronous wait on the main thread ends when the job's time is over", H
   }
 });
 
+test("a job has none of the options of the one that had its slot before", HANGS, async () => {
+  await withWork({ threads: 1 }, async (jobs) => {
+    await jobs.spawn(work.add, 1, 2).with({ timeout: 60_000, kill: true });
+    for (let k = 0; k < 100; k++) {
+      assert.equal(await jobs.spawn(work.add, k, 2).with({ on: "main" }), k + 2);
+      assert.throws(() => jobs.spawn(work.add, k, 2).with({ kill: true }), /kill needs a timeout/);
+    }
+  });
+});
+
 test("the main thread runs no job with a timeout", HANGS, async () => {
   await withWork({ threads: 2 }, (jobs) => {
     for (let round = 0; round < 50; round++) {

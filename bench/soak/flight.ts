@@ -1,7 +1,15 @@
 /** Runs a plan through the public API, and checks all that can be known of how it went. */
 import { isDeepStrictEqual } from "node:util";
-import { DependencyFailedError, type Job, JobFailedError, type JobSystem, shared, WorkerCrashedError } from "heddle";
-import { withOptions } from "./options.js";
+import {
+  DependencyFailedError,
+  type Job,
+  JobCancelledError,
+  JobFailedError,
+  type JobSystem,
+  JobTimeoutError,
+  shared,
+  WorkerCrashedError,
+} from "heddle";
 import { FUNCTIONS, type Plan, type PlannedJob } from "./plan.js";
 import type { End, Tally } from "./tally.js";
 import * as work from "./work.js";
@@ -88,7 +96,8 @@ async function inTime<T>(promise: Promise<T>): Promise<T | undefined> {
 function submit(jobs: JobSystem, { kind, place, amount, options }: PlannedJob, marks: work.Marks): Job<unknown> {
   const fn: (marks: work.Marks, place: work.Place, amount: number) => unknown = FUNCTIONS[kind];
   const job = jobs.spawn(fn, marks, place, amount);
-  return Object.keys(options).length === 0 ? job : withOptions(job, options);
+  // Most jobs have none: they are to take the short ways through the scheduler.
+  return Object.keys(options).length === 0 ? job : job.with(options);
 }
 
 interface Flown {
@@ -132,9 +141,8 @@ function endOf(flown: Flown, runs: number, error: unknown): End | undefined {
     return explained ? "dependency failed" : undefined;
   }
   if (error instanceof WorkerCrashedError) return options.on === "main" ? undefined : "crashed";
-  const name = error instanceof Error ? error.name : "";
-  if (name === "JobCancelledError") return options.signal?.aborted ? "cancelled" : undefined;
-  if (name === "JobTimeoutError") return options.timeout === undefined ? undefined : "timed out";
+  if (error instanceof JobCancelledError) return options.signal?.aborted ? "cancelled" : undefined;
+  if (error instanceof JobTimeoutError) return options.timeout === undefined ? undefined : "timed out";
   if (!(error instanceof JobFailedError)) return undefined;
   if (kind === "failing") return (error.cause as Error).message === work.MEANT ? "failed" : undefined;
   // A child whose worker has died.

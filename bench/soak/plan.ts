@@ -1,20 +1,7 @@
 /** A random graph of jobs of all kinds: what is to be submitted, not yet how it goes. */
-import type { JobOptions } from "./options.js";
+import type { JobOptions } from "heddle";
 import type { Random } from "./random.js";
 import * as work from "./work.js";
-
-/** What graphs are made of; to look for the cause of something, take some out. */
-export const FEATURES = {
-  failures: true,
-  crashes: true,
-  asynchronous: true,
-  spawning: true,
-  cancellation: false,
-  timeouts: false,
-  priorities: false,
-  pinned: false,
-  retries: false,
-};
 
 /** The job functions by kind. */
 export const FUNCTIONS = {
@@ -69,7 +56,7 @@ export function randomPlan(random: Random): Plan {
   return {
     jobs,
     abort,
-    abortAfter: FEATURES.cancellation && random.oneIn(3) ? random.below(LATEST_ABORT) : undefined,
+    abortAfter: random.oneIn(3) ? random.below(LATEST_ABORT) : undefined,
     members: random.oneIn(4) ? random.below(MOST_MEMBERS) : 0,
   };
 }
@@ -91,10 +78,10 @@ function randomPrerequisites(random: Random, index: number, fan: number): number
 }
 
 function randomKind(random: Random): JobKind {
-  if (FEATURES.failures && random.oneIn(80)) return "failing";
-  if (FEATURES.crashes && random.oneIn(3000)) return random.of(["exiting", "throwingOutside"]);
-  if (FEATURES.asynchronous && random.oneIn(8)) return random.of(["asynchronous", "awaitingParent"]);
-  if (FEATURES.spawning && random.oneIn(10)) return random.of(["parent", "groupParent"]);
+  if (random.oneIn(80)) return "failing";
+  if (random.oneIn(3000)) return random.of(["exiting", "throwingOutside"]);
+  if (random.oneIn(8)) return random.of(["asynchronous", "awaitingParent"]);
+  if (random.oneIn(10)) return random.of(["parent", "groupParent"]);
   return "plain";
 }
 
@@ -113,16 +100,16 @@ function randomAmount(random: Random, kind: JobKind): number {
 const PINNABLE: readonly JobKind[] = ["plain", "asynchronous", "awaitingParent", "failing"];
 
 function randomOptions(random: Random, kind: JobKind, { signal }: AbortController): JobOptions {
-  const pinned = FEATURES.pinned && PINNABLE.includes(kind) && random.oneIn(30);
+  const pinned = PINNABLE.includes(kind) && random.oneIn(30);
   return {
-    ...(FEATURES.cancellation && random.oneIn(3) && { signal }),
-    ...(FEATURES.timeouts && random.oneIn(10) && randomLimit(random, pinned)),
-    ...(FEATURES.priorities && random.oneIn(4) && { priority: random.of(["high", "normal", "low"]) }),
-    ...(pinned && { on: "main" }),
-    ...(FEATURES.retries && random.oneIn(4) && { retries: random.below(4) }),
+    ...(random.oneIn(3) && { signal }),
+    ...(random.oneIn(4) && { priority: random.of(["high", "normal", "low"]) }),
+    ...(random.oneIn(4) && { retries: random.below(4) }),
+    // The main thread watches the time of others.
+    ...(pinned ? { on: "main" } : random.oneIn(10) && randomLimit(random)),
   };
 }
 
-function randomLimit(random: Random, pinned: boolean): JobOptions {
-  return { timeout: 1 + random.below(LONGEST_LIMIT), ...(!pinned && FEATURES.crashes && { kill: random.oneIn(4) }) };
+function randomLimit(random: Random): JobOptions {
+  return { timeout: 1 + random.below(LONGEST_LIMIT), kill: random.oneIn(4) };
 }

@@ -5,6 +5,7 @@ import {
   C_LIMIT,
   C_NAME,
   C_RETRIES,
+  F_CONTROLLED,
   F_HIGH,
   F_LOW,
   F_MAIN,
@@ -84,8 +85,10 @@ function checkTogether(job: Job<unknown>, { timeout, kill, on }: JobOptions, lim
 
 /** Whether the job has a time limit by now. */
 function limitOf(context: Context, job: Job<unknown>): boolean {
+  // Else what is in the record is of another job, which had the slot before.
+  if ((context.memory.i32[(job._slot << SLOT_LOG) + S_FUNCTION] & F_CONTROLLED) === 0) return false;
   const control = controlOf(context, job._slot);
-  return control !== 0 && context.memory.i32[control + C_LIMIT] > 0;
+  return context.memory.i32[control + C_LIMIT] > 0;
 }
 
 /** @throws ArenaFullError */
