@@ -44,23 +44,30 @@ export class Pulse {
   /** For the other thread, which keeps it as long as it lives. */
   readonly other: MessagePort;
   #port: MessagePort;
+  /** Not every runtime can move a port to where it is. */
+  readonly #works: boolean;
 
   constructor() {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     this.other = port2;
     port1.unref();
+    this.#works = this.#move();
   }
 
   /** Whether the thread has stopped for good. */
   get stopped(): boolean {
     // Takes in that the other end is closed, if it is; a closed port can no longer be transferred, also not to where it is.
     receiveMessageOnPort(this.#port);
+    return this.#works && !this.#move();
+  }
+
+  #move(): boolean {
     try {
       this.#port = structuredClone(this.#port, { transfer: [this.#port] });
-      return false;
-    } catch {
       return true;
+    } catch {
+      return false;
     }
   }
 }
