@@ -39,7 +39,12 @@ export async function workerLoop(context: Context, surroundings: Surroundings): 
     await surroundings.turn();
     endStretch(context);
     drainFinished(context);
-    if (!outOfWork || !nothingReady(context)) continue;
+    if (!outOfWork) continue;
+    if (!nothingReady(context)) {
+      // Published while we still counted as searching, perhaps: then nobody else was woken for the rest.
+      job = firstFound(context);
+      continue;
+    }
     job = surroundings.awaiting() ? overdraw(context) : 0;
     if (job !== 0) continue;
     if (await sleep(context, surroundings)) return;
