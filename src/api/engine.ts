@@ -402,8 +402,12 @@ export class Engine {
 
   /** @throws ShutdownError if nothing may be submitted: after a shutdown, only jobs may do so until all has stopped */
   checkOpen(): void {
-    const { running, suspended } = this.context;
-    if (this.closed !== undefined && (this.#ended || (running === 0 && suspended === 0))) throw this.closed;
+    if (this.closed !== undefined && !this.#inLateJob()) throw this.closed;
+  }
+
+  /** Whether a job runs here, or is suspended, although the system is being shut down. */
+  #inLateJob(): boolean {
+    return !this.#ended && (this.context.running !== 0 || this.context.suspended > 0);
   }
 
   /** A handle on this thread for a job of another. */

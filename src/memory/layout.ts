@@ -18,9 +18,13 @@ export const H_TICKET = LINE; // threads: 1 – the next place in the first-in f
 export const H_STATE = 2 * LINE; // RUNNING, STOPPING, CANCELLING, STOPPED or DEAD
 export const H_EPOCH = 3 * LINE + 2; // atomic: recoveries that have begun and ended; odd while one is under way, see recovery.ts
 export const H_TIMED = 3 * LINE; // atomic: live jobs with a time limit, which the main thread watches
-export const H_PRIORITIES = 3 * LINE + 1; // 1 once any job has had another priority than normal
+export const H_PRIORITIES = 3 * LINE + 1; // atomic: which kinds of jobs there have been, HAD_PRIORITY and HAD_MAIN
 export const H_MAIN_JOBS = 4 * LINE; // atomic: stack of ready jobs that only the main thread runs; see main-jobs.ts
 export const H_POOLS = 5 * LINE; // two words for each pool: where to carve next, cells carved
+
+/** H_PRIORITIES: set before the first such job is scheduled, and for good. */
+export const HAD_PRIORITY = 1; // of another priority than normal
+export const HAD_MAIN = 2; // for the main thread only
 
 /** Values of H_STATE. */
 export const RUNNING = 0;

@@ -75,6 +75,8 @@ export class Context {
   readonly slots: Pool;
   readonly edges: Pool;
   readonly payloads: Payloads;
+  /** This thread's own of normal priority. */
+  readonly deque: Deque;
   readonly high: Level;
   readonly normal: Level;
   readonly low: Level;
@@ -169,6 +171,7 @@ export class Context {
       return { deques, own: deques[me] };
     };
     this.normal = levelAt(B_DEQUE);
+    this.deque = this.normal.own;
     this.high = levelAt(B_DEQUE_HIGH);
     this.low = levelAt(B_DEQUE_LOW);
     this.highFirst = [this.high, this.normal, this.low];

@@ -2,8 +2,8 @@
  * Where ready jobs are put and found.
  *
  * Jobs of normal priority are in a deque for each thread; those of high and of low priority in deques of their own
- * (`Level`), and those that only the main thread runs in main-jobs.ts. Until any job has had another priority
- * (H_PRIORITIES), nobody looks into these.
+ * (`Level`), and those that only the main thread runs in main-jobs.ts. Until there has been such a job (H_PRIORITIES),
+ * nobody looks for them.
  */
 import {
   F_APART,
@@ -12,6 +12,8 @@ import {
   F_MAIN,
   H_PRIORITIES,
   H_TICKET,
+  HAD_MAIN,
+  HAD_PRIORITY,
   S_FUNCTION,
   S_TICKET,
   S_UNMET,
@@ -57,7 +59,7 @@ export function publishReady(context: Context): void {
 
 function publish(context: Context): void {
   if (context.apart !== 0) publishApart(context);
-  context.normal.own.publish();
+  context.deque.publish();
   context.events.notifyOne();
 }
 
@@ -111,20 +113,25 @@ export function submitAll(context: Context): void {
 }
 
 function append(context: Context, slot: number): void {
-  const apart = context.memory.i32[(slot << SLOT_LOG) + S_FUNCTION] & F_APART;
-  if (apart === 0) appendTo(context.normal.own, slot);
-  else appendApart(context, slot, apart);
+  // A plain read, and of this before the slot, which is dearer: who has made the job ready came after who has set it.
+  if (context.memory.i32[H_PRIORITIES] !== 0) appendApart(context, slot);
+  else if (!context.deque.append(slot)) throw exhausted();
 }
 
 function appendTo(deque: Deque, slot: number): void {
-  if (!deque.append(slot)) {
-    throw new Error("heddle's shared memory is exhausted: no room for a larger queue; give a smaller maxJobs");
-  }
+  if (!deque.append(slot)) throw exhausted();
 }
 
-/** @param apart which of F_HIGH, F_LOW and F_MAIN the job has */
-function appendApart(context: Context, slot: number, apart: number): void {
-  if (apart & F_MAIN) {
+function exhausted(): Error {
+  return new Error("heddle's shared memory is exhausted: no room for a larger queue; give a smaller maxJobs");
+}
+
+/** Appends a job that may be of any kind. */
+function appendApart(context: Context, slot: number): void {
+  const apart = context.memory.i32[(slot << SLOT_LOG) + S_FUNCTION] & F_APART;
+  if (apart === 0) {
+    appendTo(context.deque, slot);
+  } else if (apart & F_MAIN) {
     appendMainJob(context, slot);
     context.apart |= F_MAIN;
   } else {
@@ -138,10 +145,12 @@ export function mayHandOff(context: Context, slot: number): boolean {
   // With one worker, the order is promised.
   if (context.fifo) return false;
   const { i32 } = context.memory;
+  // A plain read, as in `append`: that of this job is seen, and if others' are seen late, they wait a little longer.
+  const had = i32[H_PRIORITIES];
+  if (had === 0) return true;
   const apart = i32[(slot << SLOT_LOG) + S_FUNCTION] & F_APART;
-  // A plain read: who sees too late that jobs may have priorities lets one of them wait a little longer.
-  if ((apart | i32[H_PRIORITIES]) === 0) return true;
-  // Of the others only those that nothing goes before; and they count, so that a chain of them starves none.
+  if (had === HAD_MAIN) return apart === 0;
+  // Only if nothing goes before it; and these count, so that a chain of them starves none.
   if (apart !== F_HIGH || inOrder(context) !== context.highFirst) return false;
   context.found++;
   return true;
@@ -156,7 +165,9 @@ export function findReady(context: Context): number {
 
 function find(context: Context): number {
   // A plain read, as in `mayHandOff`. Before a thread sleeps, `nothingReady` reads it atomically.
-  return context.memory.i32[H_PRIORITIES] === 0 ? findIn(context, context.normal) : findByPriority(context, findIn);
+  return (context.memory.i32[H_PRIORITIES] & HAD_PRIORITY) === 0
+    ? findIn(context, context.normal)
+    : findByPriority(context, findIn);
 }
 
 type Find = (context: Context, level: Level) => number;
@@ -239,7 +250,7 @@ function prefetch(context: Context, count: number): void {
 function findOldest(context: Context): number {
   if (context.me === MAIN) return NOTHING;
   // As in `find`.
-  return context.memory.i32[H_PRIORITIES] === 0
+  return (context.memory.i32[H_PRIORITIES] & HAD_PRIORITY) === 0
     ? findOldestIn(context, context.normal)
     : findByPriority(context, findOldestIn);
 }
@@ -265,7 +276,8 @@ function findOldestIn(context: Context, { own: deque, deques }: Level): number {
 export function nothingReady(context: Context): boolean {
   if (!allEmpty(context.normal)) return false;
   // Decides whether somebody may sleep: who gives a job another priority sets this before the job is published.
-  return Atomics.load(context.memory.i32, H_PRIORITIES) === 0 || (allEmpty(context.high) && allEmpty(context.low));
+  const had = Atomics.load(context.memory.i32, H_PRIORITIES);
+  return (had & HAD_PRIORITY) === 0 || (allEmpty(context.high) && allEmpty(context.low));
 }
 
 function allEmpty({ deques }: Level): boolean {

@@ -45,7 +45,12 @@ export async function workerLoop(context: Context, surroundings: Surroundings): 
     context.enter();
     endStretch(context);
     drainFinished(context);
-    if (!outOfWork || !nothingReady(context)) continue;
+    if (!outOfWork) continue;
+    if (!nothingReady(context)) {
+      // Published while we still counted as searching, perhaps: then nobody else was woken for the rest.
+      job = firstFound(context);
+      continue;
+    }
     job = surroundings.awaiting() ? overdraw(context) : 0;
     if (job !== 0) continue;
     if (await sleep(context, surroundings)) break;

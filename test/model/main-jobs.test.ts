@@ -45,7 +45,7 @@ const wait =
 /** Threads push a job each, which the main thread runs. */
 function push(library: Library, pushers: number, run: Run) {
   const layout = smallLayout(library, pushers + 1);
-  const { F_MAIN, SEALED, SLOT_LOG, S_PREREQUISITES } = library.layout;
+  const { F_MAIN, HAD_MAIN, SEALED, SLOT_LOG, S_PREREQUISITES } = library.layout;
   const slots: number[] = [];
   const main: Program = (words) => {
     const context = contextOn(library, words, layout, MAIN);
@@ -69,7 +69,7 @@ function push(library: Library, pushers: number, run: Run) {
   const ids = Array.from({ length: pushers }, (_, k) => k + 1);
   const check = ({ results }: Outcome) => sameNumbers(results[MAIN] as number[], ids, "ran");
   return explore([main, ...ids.map(pusher)], check, {
-    setUp: (words: Words) => setUpJobs(library, words, layout),
+    setUp: (words: Words) => setUpJobs(library, words, layout, HAD_MAIN),
     mayBeOld: () => slots.flatMap((slot) => wordsThatMayBeOld(library, slot)),
     unused: [layout.events],
   });
@@ -79,7 +79,7 @@ function push(library: Library, pushers: number, run: Run) {
 function stop(library: Library) {
   const { finish, ready, workerLoop } = library;
   const layout = smallLayout(library, 2);
-  const { F_MAIN, H_STATE, STOPPING } = library.layout;
+  const { F_MAIN, H_STATE, HAD_MAIN, STOPPING } = library.layout;
   let slot = 0;
   const main: Program = (words) => {
     const context = contextOn(library, words, layout, MAIN);
@@ -119,7 +119,7 @@ function stop(library: Library) {
   };
   return explore([main, worker], check, {
     setUp: (words: Words) => {
-      setUpJobs(library, words, layout);
+      setUpJobs(library, words, layout, HAD_MAIN);
       words.i32[H_STATE] = STOPPING;
     },
     mayBeOld: () => wordsThatMayBeOld(library, slot),

@@ -20,7 +20,8 @@ interface Internals {
 export function withPlacement<J extends Job<unknown>>(job: J, { priority = "normal", on }: Placement): J {
   const { _engine, _slot } = job as unknown as Internals;
   const { i32 } = _engine.context.memory;
-  if (priority !== "normal") Atomics.store(i32, layout.H_PRIORITIES, 1);
+  const had = (priority === "normal" ? 0 : layout.HAD_PRIORITY) | (on === "main" ? layout.HAD_MAIN : 0);
+  Atomics.or(i32, layout.H_PRIORITIES, had);
   i32[(_slot << layout.SLOT_LOG) + layout.S_FUNCTION] |= FLAGS[priority] | (on === "main" ? layout.F_MAIN : 0);
   return job;
 }

@@ -59,8 +59,13 @@ export function setUp({ layout }: Library, words: Words, { baseWords }: Layout):
   words.i32[layout.H_REGIONS_END] = baseWords;
 }
 
-/** As `setUp`, with slots and edges in regions of their own, of which the first cells are gone. */
-export function setUpJobs(library: Library, words: Words, layout: Layout): void {
+/**
+ * As `setUp`, with slots and edges in regions of their own, of which the first cells are gone.
+ *
+ * @param had which kinds of jobs there are: see H_PRIORITIES
+ */
+export function setUpJobs(library: Library, words: Words, layout: Layout, had = 0): void {
+  words.i32[library.layout.H_PRIORITIES] = had;
   const { H_POOLS, POOL_SLOTS, POOL_EDGES, REGION_WORDS, SLOT_WORDS, EDGE_WORDS } = library.layout;
   setUp(library, words, layout);
   words.i32[H_POOLS + 2 * POOL_SLOTS] = SLOTS * REGION_WORDS + SLOT_WORDS;
