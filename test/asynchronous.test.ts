@@ -125,3 +125,16 @@ test("shutdown waits for asynchronous jobs; by force it does not", HANGS, async 
     await outcome;
   });
 });
+
+test("a job that waits runs what is ready behind asynchronous jobs, on one thread and on more", async () => {
+  for (const threads of [1, 2]) {
+    await withSystem({ threads }, async (jobs) => {
+      for (let k = 0; k < 20; k++) assert.equal(await jobs.run(work.waitBehindLater, k), k);
+      for (let k = 0; k < 5; k++) assert.equal(await jobs.run(work.waitForMain, k), k);
+      const all = Array.from({ length: 200 }, (_, k) =>
+        k % 3 === 0 ? jobs.run(work.later<number>, k, 1) : jobs.run(work.waitBehindLater, k),
+      );
+      assert.deepEqual(await Promise.all(all), [...all.keys()]);
+    });
+  }
+});

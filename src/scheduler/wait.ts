@@ -42,6 +42,8 @@ export const VAIN = -2;
 
 /** A rest is over: look again. */
 const ON = SETTLED;
+/** The same, but nobody seems to be able to go on. */
+const HOPELESS = -3;
 
 /** How deep jobs may wait inside jobs that wait: every level takes some of the thread's stack. */
 const MAX_DEPTH = 1500;
@@ -62,7 +64,7 @@ const DOZE = 1;
 
 /**
  * How a thread rests while there is nothing for it to execute; `postponedSome`: but asynchronous jobs, for others.
- * Returns ON; or the outcome, when the wait can never end.
+ * Returns ON or HOPELESS; or the outcome, when the wait can never end.
  */
 type Rest<T> = (context: Context, target: T, postponedSome: boolean) => number;
 
@@ -152,9 +154,13 @@ function ownHere(context: Context): boolean {
 }
 
 function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>): number {
+  let vain = 0;
+  let taken = 0;
   for (;;) {
     let job = findHere(context);
+    const found = job !== 0;
     while (job !== 0) {
+      taken++;
       job = execute(context, job);
       watch(context);
       if (!target.settled) continue;
@@ -165,14 +171,21 @@ function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>)
       }
       return SETTLED;
     }
-    if (target.settled) return SETTLED;
     // threads: 1 – what the main thread's own jobs have made ready.
     submitAll(context);
     watch(context);
     flushGroup(context);
-    const outcome = rest(context, target, restorePostponed(context));
-    if (outcome !== ON) return outcome;
     if (target.settled) return SETTLED;
+    // What is ready may be behind asynchronous jobs, which are only set aside.
+    if (found) continue;
+    if (taken > context.postponed.length) vain = 0;
+    taken = 0;
+    const outcome = rest(context, target, restorePostponed(context));
+    if (target.settled) return SETTLED;
+    vain = outcome === HOPELESS ? vain + 1 : 0;
+    // Twice: a thread may have been between two states.
+    if (vain === 2) return VAIN;
+    if (outcome !== ON && outcome !== HOPELESS) return outcome;
   }
 }
 
@@ -225,38 +238,35 @@ function sleep(context: Context, target: Settleable): void {
 }
 
 /**
- * As `sleep`, where asynchronous jobs are to be gone on with and this thread holds some up.
+ * As `sleep`, where asynchronous jobs are to be gone on with and this thread holds some up. Not for long: nobody wakes it for
+ * jobs that become ready meanwhile, and that the others may not take either.
  *
  * @param postponedSome there are ready ones; then it is no use to wake this thread for work
- * @returns ON, or VAIN when nobody can go on
+ * @returns ON, or HOPELESS when nobody seems to be able to go on
  */
 function sleepBlocked(context: Context, target: Settleable, postponedSome: boolean): number {
   const { events, me } = context;
   const state = postponedSome || !mayTake(context) ? LISTENING : WAITING;
+  let hopeless = false;
   target._expectNotice();
-  for (let vain = 0; vain < 2; ) {
-    events.prepare(me, state);
-    drainFinished(context);
-    const found = state === WAITING ? !nothingHere(context) : ownHere(context);
-    if (target.settled || found || context.state === DEAD) {
-      events.cancel(me, state);
-      break;
-    }
+  events.prepare(me, state);
+  drainFinished(context);
+  const found = state === WAITING ? !nothingHere(context) : ownHere(context);
+  if (target.settled || found || context.state === DEAD) {
+    events.cancel(me, state);
+  } else {
     context.setActivity(BLOCKED);
     const woken = sleepFor(context, state, watches(context) ? WATCH_EVERY : LOOK_EVERY);
-    const hopeless = !woken && nobodyCanGoOn(context);
+    hopeless = !woken && nobodyCanGoOn(context);
     context.setActivity(BUSY);
-    if (woken) break;
-    watch(context);
-    context.watch();
-    if (target.settled) break;
-    // Twice: a thread may have been between two states.
-    vain = hopeless ? vain + 1 : 0;
-    if (vain === 2) return VAIN;
+    if (!woken) {
+      watch(context);
+      context.watch();
+    }
   }
   drainFinished(context);
   if (!nothingReady(context)) events.notifyOne();
-  return ON;
+  return hopeless ? HOPELESS : ON;
 }
 
 /** Sleeps after `prepare` and the last look. @returns false when it was not woken and `timeout`, in milliseconds, is over */

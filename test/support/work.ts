@@ -226,3 +226,18 @@ export function submitLater(cells: Int32Array, jobs: number): void {
 export function makeBytes(length: number): Uint8Array {
   return new Uint8Array(length);
 }
+/** Waits for a job that is ready, but behind an asynchronous one. */
+export function waitBehindLater(value: number): number {
+  const job = run(echo<number>, value);
+  run(later<number>, 0, 1);
+  return job.wait();
+}
+export async function echoInside(value: number): Promise<number> {
+  return await run(echo<number>, value);
+}
+/** Waits for an asynchronous job of the main thread, which needs this thread for another, while it holds one up. */
+export function waitForMain(value: number): number {
+  const job = spawn(echoInside, value).with({ on: "main" }).schedule();
+  run(later<number>, 0, 1);
+  return job.wait();
+}
