@@ -10,6 +10,8 @@ import {
   F_LOW,
   F_MAIN,
   H_PRIORITIES,
+  HAD_MAIN,
+  HAD_PRIORITY,
   S_CONTINUATIONS,
   S_FUNCTION,
   SLOT_LOG,
@@ -26,9 +28,18 @@ import { PENDING } from "./outcomes.js";
 
 /** @throws TypeError, RangeError, JobAlreadyScheduledError, ArenaFullError, ShutdownError; then the job is as it was */
 export function setOptions(engine: Engine, job: Job<unknown>, options: JobOptions): void {
-  const { context } = engine;
   engine.checkOpen();
   const checked = checkJobOptions(options);
+  const before = engine.context.enter();
+  try {
+    apply(engine, job, checked);
+  } finally {
+    engine.context.leave(before);
+  }
+}
+
+function apply(engine: Engine, job: Job<unknown>, checked: JobOptions): void {
+  const { context } = engine;
   checkOwn(context, job);
   const word = (job._slot << SLOT_LOG) + S_FUNCTION;
   checkTogether(job, checked, limitOf(context, job), (context.memory.i32[word] & F_MAIN) !== 0);
@@ -45,9 +56,10 @@ export function setOptions(engine: Engine, job: Job<unknown>, options: JobOption
   }
   const { i32 } = context.memory;
   if (priority !== undefined) i32[word] = (i32[word] & ~(F_HIGH | F_LOW)) | flagOf(priority);
-  // Never 0 again: whoever sees it late looks for such jobs a little later.
-  if (priority === "high" || priority === "low") i32[H_PRIORITIES] = 1;
   if (on !== undefined) i32[word] |= F_MAIN;
+  const kinds = (priority === "high" || priority === "low" ? HAD_PRIORITY : 0) | (on === undefined ? 0 : HAD_MAIN);
+  // Races with other threads that set the other bit. Before the job is scheduled: whoever makes it ready sees it.
+  if ((i32[H_PRIORITIES] & kinds) !== kinds) Atomics.or(i32, H_PRIORITIES, kinds);
 }
 
 function flagOf(priority: "high" | "normal" | "low"): number {
