@@ -146,9 +146,11 @@ export class Engine {
   ): Job<unknown> {
     if (this.closed !== undefined) this.checkOpen();
     const header = this.functions.headerOf(fn);
-    let slot = takeSlot(this.context, header, prerequisites, 0);
-    if (slot === 0) slot = this.#takeWhenFull(header, () => takeSlot(this.context, header, prerequisites, 0));
-    if (count > 0) this.#writeArguments(slot, count, a, b, c, d, all);
+    let slot = takeSlot(this.context, 0, prerequisites, 0);
+    if (slot === 0) slot = this.#takeWhenFull(header, () => takeSlot(this.context, 0, prerequisites, 0));
+    const noted = count === 0 ? 0 : this.#writeArguments(slot, header, count, a, b, c, d, all);
+    // Only now it counts as a job: see `takeSlot`.
+    this.context.memory.i32[(slot << SLOT_LOG) + S_FUNCTION] = header | noted;
     return this.#handle(slot, header & FUNCTION_MASK);
   }
 
@@ -375,9 +377,11 @@ export class Engine {
     const before = context.enter();
     try {
       const header = this.functions.headerOf(fn) | F_GROUP;
-      let slot = takeGroupSlot(context, header, record);
-      if (slot === 0) slot = this.#takeWhenFull(header, () => takeGroupSlot(context, header, record));
-      if (count > 0) this.#writeArguments(slot, count, a, b, c, d, all);
+      let slot = takeGroupSlot(context, record);
+      if (slot === 0) slot = this.#takeWhenFull(header, () => takeGroupSlot(context, record));
+      const noted = count === 0 ? 0 : this.#writeArguments(slot, header, count, a, b, c, d, all);
+      // As in #spawn.
+      context.memory.i32[(slot << SLOT_LOG) + S_FUNCTION] = header | noted;
       submitReady(context, slot);
       context.memory.i32[record + G_COUNT]++;
     } finally {
@@ -491,23 +495,22 @@ export class Engine {
    * Writes arguments into a slot that was just taken; gives it back if that fails.
    *
    * @param all the arguments, if there are more than FEW
+   * @returns what to note of them in the job's header
    */
   #writeArguments(
     slot: number,
+    header: number,
     count: number,
     a: unknown,
     b: unknown,
     c: unknown,
     d: unknown,
     all: readonly unknown[],
-  ): void {
-    const { i32 } = this.context.memory;
-    const word = (slot << SLOT_LOG) + S_FUNCTION;
+  ): number {
     try {
-      const noted = count <= FEW ? this.codec.writeFew(slot, count, a, b, c, d) : this.codec.writeArguments(slot, all);
-      i32[word] |= noted;
+      return count <= FEW ? this.codec.writeFew(slot, count, a, b, c, d) : this.codec.writeArguments(slot, all);
     } catch (error) {
-      this.#refuse(slot, i32[word], error);
+      this.#refuse(slot, header, error);
     }
   }
 

@@ -115,8 +115,16 @@ export class JobRunner implements Runner {
   run(slot: number, header: number): boolean {
     const fn = this.#functions.get(header & FUNCTION_MASK);
     if (header & F_CONTROLLED) return this.#runControlled(fn, slot, header);
+    let result: unknown;
     try {
-      const result = this.#callOutside(fn, slot, header);
+      result = this.#call(fn, slot, header);
+    } catch (error) {
+      this.#context.enter();
+      this.#fail(slot, error);
+      return false;
+    }
+    this.#context.enter();
+    try {
       if (typeof result === "object" && result !== null && isThenable(result)) {
         void this.#suspend(slot, header, result);
         return true;
@@ -138,7 +146,11 @@ export class JobRunner implements Runner {
   #runControlled(fn: (...args: unknown[]) => unknown, slot: number, header: number): boolean {
     let result: unknown;
     try {
-      result = this.#callOutside(fn, slot, header);
+      try {
+        result = this.#call(fn, slot, header);
+      } finally {
+        this.#context.enter();
+      }
       if (typeof result === "object" && result !== null && isThenable(result)) {
         void this.#suspend(slot, header, result);
         return true;
@@ -213,15 +225,7 @@ export class JobRunner implements Runner {
     this.#context.leave(before);
   }
 
-  #callOutside(fn: (...args: unknown[]) => unknown, slot: number, header: number): unknown {
-    try {
-      return this.#call(fn, slot, header);
-    } finally {
-      this.#context.enter();
-    }
-  }
-
-  /** Calls a job's function, and leaves the scheduler for it. */
+  /** Calls a job's function, and leaves the scheduler for it: whoever calls this enters again, also when it throws. */
   #call(fn: (...args: unknown[]) => unknown, slot: number, header: number): unknown {
     const count = (header >>> FUNCTION_BITS) & COUNT_MASK;
     if (count === 0) {

@@ -87,10 +87,9 @@ export const F_APART = F_HIGH | F_LOW | F_MAIN; // when ready, it does not go in
 
 /**
  * S_UNMET, where nothing is to be counted: which thread has the job in hand. Read when that thread has died; see recovery.ts.
- * BUILDING: its arguments are being written. HELD: it is being executed, is suspended, or has been; its arguments may be gone.
+ * HELD: it is being executed, is suspended, or has been; its arguments may be gone.
  * ASIDE: it waits on that thread to be executed, or to be taken over.
  */
-export const BUILDING = 1 << 28;
 export const HELD = 1 << 29;
 export const ASIDE = 1 << 30;
 export const HOLDER_MASK = 0xffff;

@@ -97,6 +97,9 @@ export class Context {
   /** Head of the list of finished jobs that were taken from this thread's stack and are still to be delivered, the oldest first. */
   toDeliver = 0;
   readonly outstanding = new Outstanding();
+  /** A view of the base area, which does not move; and where this thread's phase is in it. */
+  readonly base: Int32Array;
+  readonly phase: number;
   /** The last recovery that this thread knows of: see recovery.ts. */
   epoch = -1;
   /** On the main thread: looks for workers that have died, while it waits synchronously and its event loop stands still. */
@@ -156,6 +159,8 @@ export class Context {
   ) {
     const memory = buffer === undefined ? Memory.create(layout) : Memory.attach(buffer, layout);
     this.memory = memory;
+    this.base = memory.i32;
+    this.phase = layout.blockOf(me) + B_PHASE;
     this.me = me;
     this.threads = layout.threads;
     this.block = layout.blockOf(me);
@@ -193,23 +198,21 @@ export class Context {
    * @returns what `leave` is to be given
    */
   enter(): number {
-    const { i32 } = this.memory;
-    const word = this.block + B_PHASE;
-    const before = i32[word];
-    i32[word] = INSIDE;
+    const { base, phase } = this;
+    const before = base[phase];
+    base[phase] = INSIDE;
     // Already inside, what is shared may be half changed.
-    if (i32[H_EPOCH] !== this.epoch && before !== INSIDE) this.#catchUp(before);
+    if (base[H_EPOCH] !== this.epoch && before !== INSIDE) this.#catchUp(before);
     return before;
   }
 
   /** Leaves the scheduler: nothing that is shared is half changed, and this thread has no job in hand that is not noted. */
   leave(before = OUTSIDE): void {
-    this.memory.i32[this.block + B_PHASE] = before;
+    this.base[this.phase] = before;
   }
 
   #catchUp(before: number): void {
-    const { i32 } = this.memory;
-    const word = this.block + B_PHASE;
+    const { base: i32, phase: word } = this;
     for (;;) {
       // Settles with who recovers: it sees our phase, or we its epoch.
       const epoch = Atomics.load(i32, H_EPOCH);
@@ -227,33 +230,33 @@ export class Context {
 
   /** Leaves for good, with an exit code. */
   noteExit(code: number): void {
-    this.memory.i32[this.block + B_EXIT] = code + 1;
+    this.base[this.block + B_EXIT] = code + 1;
   }
 
   /** How many jobs are in this thread's deque and not published: see ready.ts. */
   get held(): number {
-    return this.memory.i32[this.block + B_HELD_BACK];
+    return this.base[this.block + B_HELD_BACK];
   }
 
   set held(count: number) {
-    this.memory.i32[this.block + B_HELD_BACK] = count;
+    this.base[this.block + B_HELD_BACK] = count;
   }
 
   /** Jobs of this group that this thread has finished and not yet counted: see group.ts. */
   get countedGroup(): number {
-    return this.memory.i32[this.block + B_GROUP];
+    return this.base[this.block + B_GROUP];
   }
 
   set countedGroup(group: number) {
-    this.memory.i32[this.block + B_GROUP] = group;
+    this.base[this.block + B_GROUP] = group;
   }
 
   get counted(): number {
-    return this.memory.i32[this.block + B_COUNTED];
+    return this.base[this.block + B_COUNTED];
   }
 
   set counted(count: number) {
-    this.memory.i32[this.block + B_COUNTED] = count;
+    this.base[this.block + B_COUNTED] = count;
   }
 
   /** RUNNING, STOPPING, CANCELLING, STOPPED or DEAD. */

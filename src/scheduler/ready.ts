@@ -16,7 +16,6 @@ import {
   HAD_PRIORITY,
   S_FUNCTION,
   S_TICKET,
-  S_UNMET,
   SLOT_LOG,
 } from "../memory/layout.js";
 import { type Deque, NOTHING } from "../sync/deque.js";
@@ -79,8 +78,6 @@ function publishApart(context: Context): void {
  * The rest of a burst is published at the end of the stretch, or when the thread waits.
  */
 export function submitReady(context: Context, slot: number): void {
-  // Whole now: see `takeSlot`.
-  context.memory.i32[(slot << SLOT_LOG) + S_UNMET] = 0;
   appendReady(context, slot);
   if (context.submitted < BURST) {
     // Also when the burst begins late in this stretch, its end is noticed.

@@ -36,7 +36,6 @@ import {
   B_RAN,
   B_SUSPENDED,
   B_TIMED,
-  BUILDING,
   BUSY,
   CLOSING,
   E_NEXT,
@@ -80,7 +79,7 @@ import { finishWhole, tellOwner } from "./finish.js";
 import { olderThan, passOn, wordsOf } from "./graph.js";
 import { countGroupJob, discardGroup, flushGroup } from "./group.js";
 import { appendReady, publishReady, submitAll } from "./ready.js";
-import { releaseGroupSlot, releaseSlot } from "./slots.js";
+import { releaseGroupSlot } from "./slots.js";
 
 /** How long writes may take to be seen, in milliseconds: far more than they do. */
 const DRAIN = 1;
@@ -316,28 +315,23 @@ class Recovery implements Findings {
     this.#members.set(group, (this.#members.get(group) ?? 0) + 1);
   }
 
-  /** Whether a dead thread has a job in hand, and in which way: BUILDING, HELD, ASIDE, or 0. */
+  /** Whether a dead thread has a job in hand, and in which way: HELD, ASIDE, or 0. */
   #inDeadHands(slot: number): number {
     const unmet = this.#context.memory.i32[(slot << SLOT_LOG) + S_UNMET];
-    return unmet >= BUILDING && this.#dead.has(unmet & HOLDER_MASK) ? unmet & (BUILDING | HELD | ASIDE) : 0;
+    return unmet >= HELD && this.#dead.has(unmet & HOLDER_MASK) ? unmet & (HELD | ASIDE) : 0;
   }
 
   /** Whether any thread has a job in hand. */
   #inHand(slot: number): boolean {
-    return this.#context.memory.i32[(slot << SLOT_LOG) + S_UNMET] >= BUILDING;
+    return this.#context.memory.i32[(slot << SLOT_LOG) + S_UNMET] >= HELD;
   }
 
   /** A job of a group. */
   #settleMember(slot: number): void {
-    const { i32 } = this.#context.memory;
     const hands = this.#inDeadHands(slot);
     if (hands === HELD) this.#takeOver(slot);
     else if (hands === ASIDE) this.#makeReady(slot);
-    else if (hands === BUILDING) {
-      const group = i32[(slot << SLOT_LOG) + S_OWNER];
-      this.#members.set(group, (this.#members.get(group) as number) - 1);
-      releaseGroupSlot(this.#context, slot);
-    } else if (!this.#inHand(slot) && !this.#isQueued(slot)) this.#makeReady(slot);
+    else if (!this.#inHand(slot) && !this.#isQueued(slot)) this.#makeReady(slot);
   }
 
   /** A job with a handle. */
@@ -347,10 +341,6 @@ class Recovery implements Findings {
     const hands = this.#inDeadHands(slot);
     const list = i32[address + S_CONTINUATIONS];
     const pending = this.#settlePrerequisites(slot);
-    if (hands === BUILDING) {
-      releaseSlot(this.#context, slot);
-      return;
-    }
     const state =
       hands === HELD && i32[address + S_FUNCTION] & F_CONTROLLED ? takeFromDead(this.#context, slot) : BEGUN;
     if (state === NOT_BEGUN) i32[address + S_UNMET] = 0;

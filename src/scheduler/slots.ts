@@ -1,7 +1,6 @@
 /** Taking and releasing job slots. */
 import {
   ASIDE,
-  BUILDING,
   CLOSING,
   E_OLDER,
   EDGE_LOG,
@@ -25,6 +24,7 @@ const LAST_GENERATION = 0x7fffffff;
 /**
  * Takes a slot for a job with a handle on this thread.
  *
+ * @param header S_FUNCTION, or 0 if it is written when the job is whole
  * @param prerequisites 0, or SEALED for a job that is scheduled at once
  * @param continuations 0, or AWAITED for a job whose owner is to be told when it has finished
  * @returns 0 when the arena is full
@@ -34,26 +34,25 @@ export function takeSlot(context: Context, header: number, prerequisites: number
   const address = context.slots.take();
   if (address === 0) return 0;
   const { i32 } = context.memory;
-  i32[address + S_UNMET] = prerequisites === 0 ? 0 : BUILDING | context.me;
+  i32[address + S_UNMET] = 0;
   i32[address + S_CONTINUATIONS] = continuations;
   i32[address + S_OWNER] = context.me;
   i32[address + S_FAILURE] = 0;
   i32[address + S_PREREQUISITES] = prerequisites;
-  // Last, as the slot counts as a job's from now on; until it is released.
+  // Last, as the slot counts as a job's once this is not 0; until it is released.
   i32[address + S_FUNCTION] = header;
   return address >>> SLOT_LOG;
 }
 
-/** Takes a slot for a job of a group: nothing is ever linked to it. @returns 0 when the arena is full */
-export function takeGroupSlot(context: Context, header: number, group: number): number {
+/** Takes a slot for a job of a group: nothing is ever linked to it. Write S_FUNCTION last. @returns 0 when the arena is full */
+export function takeGroupSlot(context: Context, group: number): number {
   if (context.slots.empty) context.outstanding.sweepSome(context);
   const address = context.slots.take();
   if (address === 0) return 0;
   const { i32 } = context.memory;
-  i32[address + S_UNMET] = BUILDING | context.me;
+  i32[address + S_UNMET] = 0;
   i32[address + S_OWNER] = group;
   i32[address + S_FAILURE] = 0;
-  i32[address + S_FUNCTION] = header;
   return address >>> SLOT_LOG;
 }
 

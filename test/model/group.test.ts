@@ -55,7 +55,11 @@ function awaited(library: Library, counts: readonly number[], wait: Wait = waitF
     const context = contextOn(library, words, layout, OWNER);
     const group = groups.makeGroup(context);
     jobs.length = 0;
-    for (let k = 0; k < total; k++) jobs.push(slots.takeGroupSlot(context, id | offsets.F_GROUP, group));
+    for (let k = 0; k < total; k++) {
+      const slot = slots.takeGroupSlot(context, group);
+      words.i32[(slot << offsets.SLOT_LOG) + offsets.S_FUNCTION] = id | offsets.F_GROUP;
+      jobs.push(slot);
+    }
     for (let k = 0; k < own; k++) ready.appendReady(context, jobs[total - 1 - k]);
     context.normal.own.publish();
     return () => {

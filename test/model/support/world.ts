@@ -116,6 +116,7 @@ export function contextOn(library: Library, words: Words, layout: Layout, me: nu
   const runner = new ModelRunner(library);
   const context = new library.context.Context(DUMMY, layout, me, runner, CONCURRENCY, library.ready.endStretch);
   Object.assign(context.memory, { i32: words.i32, buffer: PLENTY });
+  Object.assign(context, { base: words.i32 });
   runner.context = context;
   return context;
 }
