@@ -157,8 +157,8 @@ catches(
 
 catches("an owner sleeps without adding up what it has counted itself", helped, /a wake was lost/, {
   file: "scheduler/wait",
-  from: "        flushGroup(context);\n        const outcome = rest(",
-  to: "        const outcome = rest(",
+  from: "        watch(context);\n        flushGroup(context);",
+  to: "        watch(context);",
 });
 
 catches("an owner does not look again after its announcement", one, /a wake was lost/, {
