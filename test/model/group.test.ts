@@ -153,8 +153,8 @@ catches(
 
 catches("an owner sleeps without adding up what it has counted itself", helped, /a wake was lost/, {
   file: "scheduler/wait",
-  from: "        flushGroup(context);\n        const outcome = rest(",
-  to: "        const outcome = rest(",
+  from: "        flushGroup(context);\n        if (target.settled)",
+  to: "        if (target.settled)",
 });
 
 catches("an owner does not look again after its announcement", one, /a wake was lost/, {
