@@ -242,7 +242,7 @@ export class Engine {
     own._observe();
     if (!own._isSettled()) {
       if (graph.isUnscheduled(this.context, own._slot)) this.schedule(own);
-      if (!own._isSettled()) this.help(own);
+      if (!own._isSettled()) this.#help(own);
     }
     if (own._state === FAILED) throw own._outcome;
     return own._outcome as R;
@@ -255,14 +255,22 @@ export class Engine {
    * died, WouldBlockError if it needs an asynchronous job that nobody can go on with
    */
   help(target: Job<unknown> | Group): void {
-    const { context } = this;
-    const before = context.enter();
+    const before = this.context.enter();
     try {
-      const outcome = context.me === MAIN ? this.#onMain(() => waitFor(context, target)) : waitFor(context, target);
-      this.#checkWait(outcome, target);
+      this.#help(target);
     } finally {
-      context.leave(before);
+      this.context.leave(before);
     }
+  }
+
+  #help(target: Job<unknown> | Group): void {
+    const { context } = this;
+    this.#checkWait(context.me === MAIN ? this.#helpOnMain(target) : waitFor(context, target), target);
+  }
+
+  /** Apart, so that workers need no closure. */
+  #helpOnMain(target: Job<unknown> | Group): number {
+    return this.#onMain(() => waitFor(this.context, target));
   }
 
   /** Executes jobs on the main thread. On workers, this engine is always the current one. */
