@@ -67,13 +67,19 @@ export class Cancellations {
   }
 
   #abort(signal: AbortSignal): void {
-    const slots = [...(this.#listened.get(signal)?.slots ?? [])];
-    // First all that wait: else those that depend on others of them would start, or fail, because of these.
     const before = this.#context.enter();
+    try {
+      this.#cancelAll([...(this.#listened.get(signal)?.slots ?? [])]);
+    } finally {
+      this.#context.leave(before);
+    }
+    this.#afterwards();
+  }
+
+  #cancelAll(slots: readonly number[]): void {
+    // First all that wait: else those that depend on others of them would start, or fail, because of these.
     const cancelled = slots.filter((slot) => cancel(this.#context, slot));
     for (const slot of slots) askToStop(this.#context, slot);
     for (const slot of cancelled) finishCancelled(this.#context, slot);
-    this.#afterwards();
-    this.#context.leave(before);
   }
 }

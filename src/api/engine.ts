@@ -316,9 +316,12 @@ export class Engine {
     if ((i32[word] & (CLOSING | AWAITED)) === 0) return;
     // Pairs with the finisher's closing of the list: it touches the slot no more, and the result is there.
     const before = context.enter();
-    if (Atomics.load(i32, word) === CLOSED) this.runner.deliver(job._slot);
-    else drainFinished(context);
-    context.leave(before);
+    try {
+      if (Atomics.load(i32, word) === CLOSED) this.runner.deliver(job._slot);
+      else drainFinished(context);
+    } finally {
+      context.leave(before);
+    }
   }
 
   /** Has this thread told when a pending job of it has finished. */
@@ -404,12 +407,15 @@ export class Engine {
   /** Frees a finished group's record. @returns its first failure */
   endGroup(group: Group, record: number): Error | undefined {
     const { context } = this;
-    const before = context.enter();
-    const failure = context.memory.i32[record + G_FAILURE];
-    freeGroup(context, record);
-    context.leave(before);
     this.runner.openGroups.delete(group);
-    return failure === 0 ? undefined : this.runner.errorOf(failure, "(a job of a group)");
+    const before = context.enter();
+    try {
+      const failure = context.memory.i32[record + G_FAILURE];
+      freeGroup(context, record);
+      return failure === 0 ? undefined : this.runner.errorOf(failure, "(a job of a group)");
+    } finally {
+      context.leave(before);
+    }
   }
 
   /** @throws ShutdownError if nothing may be submitted: after a shutdown, only jobs may do so until all has stopped */

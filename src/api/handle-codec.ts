@@ -39,7 +39,7 @@ export class HandleCodec implements Handles {
     // Whoever gets the handle may wait for the job, and is answerable for its failure.
     value._observe();
     // From now on, other threads may look at slots of this one.
-    context.pinning = true;
+    context.notePinning();
     // It may be released only when no other thread looks at it: so its finisher has to tell us.
     if (!value._isForeign()) engine.expectNotice(value);
     const { memory } = context;
@@ -59,7 +59,7 @@ export class HandleCodec implements Handles {
   read(kind: number, cell: number, again: boolean): unknown {
     const { context, runner } = this.#engine;
     const { memory } = context;
-    context.pinning = true;
+    context.notePinning();
     const content = memory.i32[2 * cell];
     if (kind === FAILED_JOB) {
       const job = this.#engine.foreignHandle(0, STALE, 0);

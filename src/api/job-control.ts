@@ -30,19 +30,22 @@ import { PENDING } from "./outcomes.js";
 export function setOptions(engine: Engine, job: Job<unknown>, options: JobOptions): void {
   engine.checkOpen();
   const checked = checkJobOptions(options);
-  const before = engine.context.enter();
-  try {
-    apply(engine, job, checked);
-  } finally {
-    engine.context.leave(before);
-  }
-}
-
-function apply(engine: Engine, job: Job<unknown>, checked: JobOptions): void {
   const { context } = engine;
   checkOwn(context, job);
   const word = (job._slot << SLOT_LOG) + S_FUNCTION;
   checkTogether(job, checked, limitOf(context, job), (context.memory.i32[word] & F_MAIN) !== 0);
+  const before = context.enter();
+  try {
+    write(engine, job, checked);
+  } finally {
+    context.leave(before);
+  }
+}
+
+/** @throws ArenaFullError */
+function write(engine: Engine, job: Job<unknown>, checked: JobOptions): void {
+  const { context } = engine;
+  const word = (job._slot << SLOT_LOG) + S_FUNCTION;
   const { signal, timeout, kill, name, priority, on, retries } = checked;
   if ((signal ?? timeout ?? kill ?? name ?? retries) !== undefined) {
     const control = openControl(context, job._slot);

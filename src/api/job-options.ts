@@ -51,9 +51,6 @@ export function checkJobOptions(options: JobOptions): JobOptions {
   }
   if (on !== undefined && on !== "main") throw new TypeError(`on must be "main", not ${quoted(on)}`);
   if (retries !== undefined) checkWhole("retries", retries, 0, MOST_RETRIES);
-  if (on !== undefined && timeout !== undefined) {
-    throw new TypeError('a job with on: "main" can have no timeout: the main thread itself watches the time');
-  }
   return { signal, timeout, kill, name, priority, on, retries };
 }
 

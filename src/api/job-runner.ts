@@ -214,15 +214,21 @@ export class JobRunner implements Runner {
       outcome = error;
     }
     const before = this.#context.enter();
+    try {
+      this.#endSuspended(slot, header, failed, outcome);
+    } finally {
+      this.#context.leave(before);
+    }
+  }
+
+  #endSuspended(slot: number, header: number, failed: boolean, outcome: unknown): void {
     if (header & F_CONTROLLED && !this.#endsInTime(slot)) {
       dropSuspended(this.#context);
-      this.#context.leave(before);
       return;
     }
     if (failed) this.#fail(slot, outcome);
     else if ((header & F_GROUP) === 0) this.#writeResult(slot, outcome);
     finishSuspended(this.#context, slot);
-    this.#context.leave(before);
   }
 
   /** Calls a job's function, and leaves the scheduler for it: whoever calls this enters again, also when it throws. */

@@ -36,8 +36,14 @@ export class JobSignals {
 
   /** Aborts the signals of suspended jobs that are to stop; not while a job runs here, which would not expect it. */
   abortAsked(): void {
-    if (this.#controllers.size === 0 || this.#context.running !== 0) return;
-    for (const [slot, controller] of this.#controllers) this.#abortIfAsked(slot, controller);
+    if (!this.anyAsked || this.#context.running !== 0) return;
+    // What listens to them is the user's.
+    this.#context.leave();
+    try {
+      for (const [slot, controller] of this.#controllers) this.#abortIfAsked(slot, controller);
+    } finally {
+      this.#context.enter();
+    }
   }
 
   /** Whether `abortAsked` would abort any. */

@@ -115,11 +115,16 @@ export class Listener {
   /** Takes over what has finished, or some of it. @returns whether no promise is open any more */
   settle(): boolean {
     const context = this.#context;
-    if (this.active) drainFinished(context, MOST);
-    else drainFinished(context);
-    if (context.toDeliver !== 0) this.#goOnLater();
-    this.#signals.abortAsked();
-    for (const group of this.#groups) if (group._settle()) this.#groups.delete(group);
+    const before = context.enter();
+    try {
+      if (this.active) drainFinished(context, MOST);
+      else drainFinished(context);
+      if (context.toDeliver !== 0) this.#goOnLater();
+      this.#signals.abortAsked();
+      for (const group of this.#groups) if (group._settle()) this.#groups.delete(group);
+    } finally {
+      context.leave(before);
+    }
     if (this.#open > 0) return false;
     this.keepAlive(false);
     return true;

@@ -158,6 +158,7 @@ export const B_COUNTED = LINE + 5;
 export const B_PINNING = LINE + 6; // slots that it has pinned
 export const B_GROUPS = LINE + 7; // list of the groups that it has made
 export const B_EXIT = LINE + 8; // the code with which it ends, plus 1, once it knows
+export const B_CROSSED = LINE + 10; // 1 once handles of jobs have come or gone here; also of those that had its place before
 export const B_RAN = LINE + 9; // 1 once it has run jobs and is still there
 export const B_TIMED = 2 * LINE; // list of the jobs with a time limit that this thread has started
 export const B_DEQUE = 3 * LINE;

@@ -2,6 +2,7 @@
 import {
   B_ACTIVITY,
   B_COUNTED,
+  B_CROSSED,
   B_DEQUE,
   B_DEQUE_HIGH,
   B_DEQUE_LOW,
@@ -188,6 +189,7 @@ export class Context {
     this.fifo = layout.threads === 2;
     this.victim = me;
     this.endStretch = () => endStretch(this);
+    this.pinning = memory.i32[this.block + B_CROSSED] === 1;
     this.searchers = Math.max(1, (layout.threads - 1) >> 1);
   }
 
@@ -231,6 +233,12 @@ export class Context {
   /** Leaves for good, with an exit code. */
   noteExit(code: number): void {
     this.base[this.block + B_EXIT] = code + 1;
+  }
+
+  /** From now on, others may look at slots of this thread. */
+  notePinning(): void {
+    this.pinning = true;
+    this.memory.i32[this.block + B_CROSSED] = 1;
   }
 
   /** How many jobs are in this thread's deque and not published: see ready.ts. */

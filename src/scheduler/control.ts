@@ -33,9 +33,11 @@ import {
   C_STATE,
   C_THREAD,
   CLOCK_MASK,
+  COUNT_MASK,
   controlOffsetOf,
   controlRegionOf,
   F_CONTROLLED,
+  FUNCTION_BITS,
   H_TIMED,
   REGION_WORDS,
   S_FUNCTION,
@@ -171,6 +173,17 @@ export function takeFromDead(context: Context, slot: number): number {
     default:
       return BEGUN;
   }
+}
+
+/**
+ * A cancelled job, of which its dead owner has made itself the finisher, is again left to who takes it from a queue. Its
+ * arguments may have been freed, so nobody else is to do that. To be called during a recovery.
+ */
+export function unclaim(context: Context, slot: number): void {
+  const control = controlOf(context, slot);
+  const { i32 } = context.memory;
+  i32[control + C_STATE] = (i32[control + C_STATE] & ~STATES) | CANCELLED;
+  i32[(slot << SLOT_LOG) + S_FUNCTION] &= ~(COUNT_MASK << FUNCTION_BITS);
 }
 
 /**

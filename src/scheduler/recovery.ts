@@ -26,6 +26,7 @@ import {
   AWAITED,
   B_ACTIVITY,
   B_COUNTED,
+  B_CROSSED,
   B_EXIT,
   B_FINISHED,
   B_GROUP,
@@ -73,7 +74,7 @@ import {
   slotIndex,
 } from "../memory/layout.js";
 import { type Context, MAIN } from "./context.js";
-import { BEGUN, isTold, NOT_BEGUN, retry, SETTLED_ELSEWHERE, takeFromDead } from "./control.js";
+import { BEGUN, isTold, NOT_BEGUN, retry, SETTLED_ELSEWHERE, takeFromDead, unclaim } from "./control.js";
 import { passOnReady } from "./controlled.js";
 import { finishWhole, tellOwner } from "./finish.js";
 import { olderThan, passOn, wordsOf } from "./graph.js";
@@ -88,6 +89,9 @@ const PATIENCE = 20;
 const PAUSE = 0.2;
 /** On an edge's source, during a recovery: the edge is in a list of continuations. */
 const LISTED = 1 << 30;
+/** Where a slot's job is: in a queue of ready jobs, in its owner's list of finished ones. */
+const IN_QUEUE = 1;
+const IN_LIST = 2;
 
 const nobody = new Int32Array(new SharedArrayBuffer(4));
 
@@ -210,10 +214,12 @@ class Recovery implements Findings {
   readonly #context: Context;
   readonly #dead: ReadonlySet<number>;
   readonly #others: readonly number[];
-  /** Slots of jobs that are in a queue, or in their owner's list of finished jobs. */
-  #queued = new Uint8Array(0);
-  /** For each group, its jobs that have a slot. */
+  /** For each slot, IN_QUEUE, IN_LIST or 0. */
+  #places = new Uint8Array(0);
+  /** For each group, its jobs that have a slot and are built. */
   readonly #members = new Map<number, number>();
+  /** A dead thread has looked at slots of others: it may have scheduled a job and not got as far as having its owner told. */
+  #pinned = false;
   /** Jobs that somebody's scheduled job waits for, and that are not scheduled. */
   readonly #unsealed: number[] = [];
 
@@ -227,11 +233,14 @@ class Recovery implements Findings {
     const { memory } = this.#context;
     memory.reach(memory.i32[H_REGIONS_END] - 1);
     for (const thread of this.#dead) this.#repairStructures(thread);
-    this.#findQueued();
-    let pinned = false;
-    for (const thread of this.#dead) pinned ||= hasPins(this.#context, thread);
+    this.#findJobs();
+    for (const thread of this.#dead) {
+      this.#pinned ||= hasPins(this.#context, thread);
+      // We release slots for it, which others may look at.
+      if (memory.i32[memory.layout.blockOf(thread) + B_CROSSED] !== 0) this.#context.notePinning();
+    }
     this.#forEachJob((slot, header) => {
-      if (pinned) memory.i32[(slot << SLOT_LOG) + S_PINS] = 0;
+      if (this.#pinned) memory.i32[(slot << SLOT_LOG) + S_PINS] = 0;
       if (header & F_GROUP) this.#count(slot);
       else this.#mark(slot);
     });
@@ -260,29 +269,35 @@ class Recovery implements Findings {
     events.repair(dead, asleep);
   }
 
-  #findQueued(): void {
-    const { memory, normal, high, low, threads, unpublished, taken, toDeliver, undelivered } = this.#context;
+  /** Finds out where jobs are. */
+  #findJobs(): void {
+    const { memory, normal, high, low, threads, fifo, unpublished, taken, toDeliver, undelivered } = this.#context;
     const { i32, layout } = memory;
-    const queued = new Uint8Array((i32[H_REGIONS_END] / REGION_WORDS) * (S_COLD / SLOT_WORDS));
-    const note = (slot: number) => {
-      queued[slotIndex(slot)] = 1;
+    const places = new Uint8Array((i32[H_REGIONS_END] / REGION_WORDS) * (S_COLD / SLOT_WORDS));
+    this.#places = places;
+    const queued = (slot: number) => {
+      places[slotIndex(slot)] = IN_QUEUE;
     };
-    this.#queued = queued;
+    const finished = (slot: number) => {
+      places[slotIndex(slot)] = IN_LIST;
+    };
+    const forEachFrom = (first: number, use: (slot: number) => void) => {
+      for (let slot = first; slot > 0; slot = i32[(slot << SLOT_LOG) + S_LINK]) use(slot);
+    };
     for (let thread = 0; thread < threads; thread++) {
       const block = layout.blockOf(thread);
-      // What a dead thread has not published is nobody's.
-      const heldBack = this.#dead.has(thread) ? 0 : i32[block + B_HELD_BACK];
-      normal.deques[thread].forEach(heldBack, note);
-      high.deques[thread].forEach(0, note);
-      low.deques[thread].forEach(0, note);
-      if (this.#dead.has(thread)) continue;
-      for (let slot = i32[block + B_FINISHED]; slot !== 0; slot = i32[(slot << SLOT_LOG) + S_LINK]) note(slot);
+      // What a dead thread has not published is nobody's. With threads: 1, the main thread keeps that apart.
+      const heldBack = fifo || this.#dead.has(thread) ? 0 : i32[block + B_HELD_BACK];
+      normal.deques[thread].forEach(heldBack, queued);
+      high.deques[thread].forEach(0, queued);
+      low.deques[thread].forEach(0, queued);
+      forEachFrom(i32[block + B_FINISHED], finished);
     }
-    unpublished.forEach(note);
-    undelivered.forEach(note);
-    for (const first of [i32[H_MAIN_JOBS], taken, toDeliver]) {
-      for (let slot = first; slot > 0; slot = i32[(slot << SLOT_LOG) + S_LINK]) note(slot);
-    }
+    unpublished.forEach(queued);
+    forEachFrom(i32[H_MAIN_JOBS], queued);
+    forEachFrom(taken, queued);
+    forEachFrom(toDeliver, finished);
+    undelivered.forEach(finished);
   }
 
   #forEachJob(use: (slot: number, header: number) => void): void {
@@ -311,7 +326,9 @@ class Recovery implements Findings {
   }
 
   #count(slot: number): void {
-    const group = this.#context.memory.i32[(slot << SLOT_LOG) + S_OWNER];
+    const { i32 } = this.#context.memory;
+    const address = slot << SLOT_LOG;
+    const group = i32[address + S_OWNER];
     this.#members.set(group, (this.#members.get(group) ?? 0) + 1);
   }
 
@@ -341,22 +358,29 @@ class Recovery implements Findings {
     const hands = this.#inDeadHands(slot);
     const list = i32[address + S_CONTINUATIONS];
     const pending = this.#settlePrerequisites(slot);
+    if (list >= 0 && this.#dead.has(i32[address + S_OWNER]) && isTold(this.#context, slot)) {
+      unclaim(this.#context, slot);
+      // Who has taken it from a queue has left it to its owner.
+      if (this.#inHand(slot)) i32[address + S_UNMET] = pending;
+    }
     const state =
       hands === HELD && i32[address + S_FUNCTION] & F_CONTROLLED ? takeFromDead(this.#context, slot) : BEGUN;
     if (state === NOT_BEGUN) i32[address + S_UNMET] = 0;
     if (this.#dead.has(i32[address + S_OWNER])) {
       if (list < 0 && this.#inHand(slot)) {
         // Who still executes one that was given up tells when that has ended.
-        if (hands === HELD || !isTold(this.#context, slot)) this.orphans.push(slot);
+        if (hands !== 0 || this.#isListed(slot) || !isTold(this.#context, slot)) this.orphans.push(slot);
         return;
       }
       if (list >= 0) i32[address + S_CONTINUATIONS] = list | AWAITED;
+    } else if (this.#pinned && list >= 0 && i32[address + S_PREREQUISITES] & SEALED) {
+      i32[address + S_CONTINUATIONS] = list | AWAITED;
     }
     if (state === NOT_BEGUN) {
       if (!this.#isQueued(slot)) this.#makeReady(slot);
     } else if (state === SETTLED_ELSEWHERE) return;
     else if (hands === HELD && list >= 0) this.#takeOver(slot);
-    else if (hands === HELD && list === CLOSING && !this.#isQueued(slot)) this.untold.push(slot);
+    else if (hands === HELD && isClosing(list) && !this.#isListed(slot)) this.untold.push(slot);
     else if (hands === ASIDE) this.#makeReady(slot);
     else if (!this.#inHand(slot) && this.#isReady(slot, pending) && !this.#isQueued(slot)) this.#makeReady(slot);
   }
@@ -366,7 +390,12 @@ class Recovery implements Findings {
   }
 
   #isQueued(slot: number): boolean {
-    return this.#queued[slotIndex(slot)] === 1;
+    return this.#places[slotIndex(slot)] === IN_QUEUE;
+  }
+
+  /** Whether a job's owner was told that it has finished, and has not taken that over. */
+  #isListed(slot: number): boolean {
+    return this.#places[slotIndex(slot)] === IN_LIST;
   }
 
   #makeReady(slot: number): void {
@@ -387,7 +416,8 @@ class Recovery implements Findings {
     const address = slot << SLOT_LOG;
     const prerequisites = i32[address + S_PREREQUISITES];
     const single = (prerequisites & SINGLE) !== 0;
-    const open = i32[address + S_CONTINUATIONS] >= 0 && !this.#inHand(slot);
+    // In a queue or in hand, it knows what it must; and one before it that it still names may have left its slot to another.
+    const open = i32[address + S_CONTINUATIONS] >= 0 && !this.#inHand(slot) && !this.#isQueued(slot);
     let pending = 0;
     let all = 0;
     for (let edge = prerequisites & EDGE_MASK; edge !== 0; all++) {
@@ -409,12 +439,13 @@ class Recovery implements Findings {
     return pending;
   }
 
+  /** Whether a dead thread was passing on that a job has finished: as its executor, or as the owner who has cancelled it. */
   #isBeingFinished(slot: number): boolean {
     const { i32 } = this.#context.memory;
     const address = slot << SLOT_LOG;
-    return (
-      i32[address + S_FUNCTION] !== 0 && i32[address + S_CONTINUATIONS] === CLOSING && this.#inDeadHands(slot) === HELD
-    );
+    if (i32[address + S_FUNCTION] === 0 || !isClosing(i32[address + S_CONTINUATIONS])) return false;
+    if (this.#inDeadHands(slot) === HELD) return !this.#isListed(slot);
+    return this.#dead.has(i32[address + S_OWNER]) && isTold(this.#context, slot);
   }
 
   /** Schedules a job that a dead thread was about to schedule, as it had something after it. */
@@ -490,4 +521,9 @@ class Recovery implements Findings {
     i32[block + B_PHASE] = OUTSIDE;
     i32[block + B_ACTIVITY] = BUSY;
   }
+}
+
+/** Whether a finisher has closed a list of continuations and not got to its end; its owner may have asked to be told meanwhile. */
+function isClosing(list: number): boolean {
+  return (list & ~AWAITED) === CLOSING;
 }

@@ -53,7 +53,11 @@ export async function workerLoop(context: Context, surroundings: Surroundings): 
     }
     job = surroundings.awaiting() ? overdraw(context) : 0;
     if (job !== 0) continue;
-    if (await sleep(context, surroundings)) break;
+    const stopped = await sleep(context, surroundings);
+    context.enter();
+    if (stopped) break;
+    // Asynchronous code has gone on meanwhile.
+    endStretch(context);
     job = firstFound(context);
   }
   context.leave();
@@ -111,7 +115,7 @@ function firstFound(context: Context): number {
   return job;
 }
 
-/** Sleeps until there may be work. @returns true when the system has stopped */
+/** Sleeps until there may be work. Leaves the scheduler, as asynchronous code goes on when this ends. @returns true when the system has stopped */
 async function sleep(context: Context, surroundings: Surroundings): Promise<boolean> {
   const { events, me } = context;
   events.prepare(me);
@@ -121,16 +125,13 @@ async function sleep(context: Context, surroundings: Surroundings): Promise<bool
   drainFinished(context);
   if (!nothingReady(context) || context.undelivered.length > 0 || surroundings.called()) {
     events.cancel(me);
+    context.leave();
     return false;
   }
   if (mayStop(context)) {
-    events.cancel(me);
-    events.notifyAll();
-    // The last look: the main thread may just have made a job ready while it waits (wait.ts).
-    if (!nothingReady(context)) return false;
-    // For good: who looks whether anybody can go on does not count on this thread.
-    context.setActivity(BLOCKED);
-    return true;
+    const stops = stop(context);
+    context.leave();
+    return stops;
   }
   context.setActivity(IDLE);
   context.leave(ASLEEP);
@@ -140,7 +141,20 @@ async function sleep(context: Context, surroundings: Surroundings): Promise<bool
   events.endSearch();
   context.setActivity(BUSY);
   drainFinished(context);
+  context.leave();
   return false;
+}
+
+/** The system may stop. @returns false if this thread has still something to do */
+function stop(context: Context): boolean {
+  const { events, me } = context;
+  events.cancel(me);
+  events.notifyAll();
+  // The last look: the main thread may just have made a job ready while it waits (wait.ts).
+  if (!nothingReady(context)) return false;
+  // For good: who looks whether anybody can go on does not count on this thread.
+  context.setActivity(BLOCKED);
+  return true;
 }
 
 /** Whether the system is to stop and no worker has anything to do. */

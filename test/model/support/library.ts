@@ -18,6 +18,8 @@ const FITTINGS: readonly Change[] = [
   { file: "scheduler/graph", from: "const frontier = new Frontier();", to: "let frontier = new Frontier();" },
   { file: "scheduler/wait", from: "const SPINS = 300;", to: "const SPINS = 0;" },
   { file: "scheduler/main-loop", from: "const SLICE = 10;", to: "const SLICE = Number.POSITIVE_INFINITY;" },
+  { file: "scheduler/recovery", from: "const DRAIN = 1;", to: "const DRAIN = 0;" },
+  { file: "scheduler/recovery", from: "const PATIENCE = 20;", to: "const PATIENCE = -1;" },
 ];
 
 /** A program is stopped at each step: what it leaves behind in the scratch space of a module is cleared before the next run. */
@@ -50,6 +52,7 @@ export interface Library {
   readonly topology: Scratch;
   readonly mainLoop: typeof import("../../../dist/scheduler/main-loop.js");
   readonly group: typeof import("../../../dist/scheduler/group.js");
+  readonly recovery: typeof import("../../../dist/scheduler/recovery.js");
   readonly ready: typeof import("../../../dist/scheduler/ready.js");
   readonly slots: typeof import("../../../dist/scheduler/slots.js");
   readonly wait: typeof import("../../../dist/scheduler/wait.js");
@@ -95,6 +98,7 @@ export async function load(...changes: readonly Change[]): Promise<Library> {
       topology: await part("scheduler/topology"),
       mainLoop: await part("scheduler/main-loop"),
       group: await part("scheduler/group"),
+      recovery: await part("scheduler/recovery"),
       ready: await part("scheduler/ready"),
       slots: await part("scheduler/slots"),
       wait: await part("scheduler/wait"),

@@ -18,12 +18,13 @@ export interface Sizes {
   readonly exchange?: number;
   readonly carvedSlots?: number;
   readonly slotLimit?: number;
+  readonly regions?: number;
 }
 
-/** A layout with pools for slots, edges and the smallest payloads only. */
+/** A layout with small pools. */
 export function smallLayout({ layout }: Library, threads: number, sizes: Sizes = {}): Layout {
-  const { batch = 1, exchange = 2, carvedSlots = 64, slotLimit = 1000 } = sizes;
-  const { SLOT_WORDS, EDGE_WORDS, S_LINK, REGION_WORDS, BLOCK_WORDS } = layout;
+  const { batch = 1, exchange = 2, carvedSlots = 64, slotLimit = 1000, regions = SLOTS } = sizes;
+  const { SLOT_WORDS, EDGE_WORDS, S_LINK, REGION_WORDS, BLOCK_WORDS, POOLS, POOL_PAYLOADS, SMALLEST_CLASS } = layout;
   const shape = (cellWords: number, carvedWords: number, link: number): PoolShape => ({
     cellWords,
     carvedWords,
@@ -31,26 +32,25 @@ export function smallLayout({ layout }: Library, threads: number, sizes: Sizes =
     exchange,
     link,
   });
-  const shapes = [
-    shape(SLOT_WORDS, carvedSlots * SLOT_WORDS, S_LINK),
-    shape(EDGE_WORDS, REGION_WORDS, 0),
-    shape(16, REGION_WORDS, 0),
-  ];
+  const shapes = [shape(SLOT_WORDS, carvedSlots * SLOT_WORDS, S_LINK), shape(EDGE_WORDS, REGION_WORDS, 0)];
+  for (let pool = POOL_PAYLOADS; pool < POOLS; pool++) {
+    shapes.push(shape(2 ** (SMALLEST_CLASS + pool - POOL_PAYLOADS - 2), REGION_WORDS, 0));
+  }
   const blocks = 128;
   const events = blocks + threads * BLOCK_WORDS;
   return {
     threads,
     maxJobs: slotLimit,
     shapes,
-    exchanges: shapes.map((_, k) => 2048 + 128 * k),
+    exchanges: shapes.map((_, k) => 4096 + 128 * k),
     slotLimit,
     events,
     controls: 2560,
-    slotRegions: 2592,
+    slotRegions: 2688,
     baseWords: REGION_WORDS,
-    maxWords: SLOTS * REGION_WORDS,
+    maxWords: regions * REGION_WORDS,
     blockOf: (thread) => blocks + thread * BLOCK_WORDS,
-    freeOf: (thread, pool) => 2624 + 64 * (4 * thread + pool),
+    freeOf: (thread, pool) => 8192 + 64 * (POOLS * thread + pool),
   };
 }
 
