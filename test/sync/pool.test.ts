@@ -8,7 +8,10 @@ const { POOL_SLOTS, SLOT_WORDS, layoutFor } = memoryLayout;
 /** A small memory with as many users of its slots as asked for. */
 function pools(users: number, limit: number) {
   const memory = memoryMemory.Memory.create(layoutFor(users, 2048));
-  return { memory, users: Array.from({ length: users }, () => new memoryPool.Pool(memory, POOL_SLOTS, limit)) };
+  return {
+    memory,
+    users: Array.from({ length: users }, (_, me) => new memoryPool.Pool(memory, me, POOL_SLOTS, limit)),
+  };
 }
 
 function takeAll(pool: InstanceType<typeof memoryPool.Pool>): number[] {

@@ -91,7 +91,7 @@ function pass(): number {
   if (part.links === undefined) throw new Error("no links between the threads");
   const layout = memoryLayout.layoutFor(part.threads, 10_000);
   const memory = memoryMemory.Memory.attach(part.buffer, layout);
-  const cells = new memoryPool.Pool(memory, memoryLayout.POOL_SLOTS, layout.slotLimit);
+  const cells = new memoryPool.Pool(memory, part.me, memoryLayout.POOL_SLOTS, layout.slotLimit);
   const links = sharedWords(part.links);
   const linkWords = channel.channelWords(LINK_CAPACITY);
   const link = (thread: number) => new channel.Channel(links, (thread % part.threads) * linkWords, LINK_CAPACITY);

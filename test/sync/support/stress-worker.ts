@@ -138,7 +138,7 @@ function consume(): number {
 function pool(): number {
   const layout = memoryLayout.layoutFor(4, 100_000);
   const memory = memoryMemory.Memory.attach(part.buffer, layout);
-  const cells = new memoryPool.Pool(memory, memoryLayout.POOL_SLOTS, layout.slotLimit);
+  const cells = new memoryPool.Pool(memory, part.me, memoryLayout.POOL_SLOTS, layout.slotLimit);
   const mark = memoryLayout.S_PINS;
   const held: number[] = [];
   let random = part.me + 1;
