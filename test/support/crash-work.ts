@@ -109,6 +109,7 @@ export async function loopLater(): Promise<void> {
   await later(1);
   loop();
 }
+/** The child has a limit of its own: another worker may take it, and would loop for ever. */
 export function loopInChild(): void {
-  run(loop).wait();
+  spawn(loop).with({ timeout: 500, kill: true }).wait();
 }
