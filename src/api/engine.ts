@@ -41,6 +41,7 @@ import {
   tooLargeToCopy,
   WouldBlockError,
 } from "./errors.js";
+import { failureOf } from "./failure-errors.js";
 import type { Functions } from "./functions.js";
 import type { Group } from "./group.js";
 import { HandleCodec } from "./handle-codec.js";
@@ -178,7 +179,7 @@ export class Engine {
         }
       } else if (first._state === FAILED) {
         if (!graph.isUnscheduled(this.context, next._slot)) throw new JobAlreadyScheduledError(next.name);
-        this.runner.taintWith(next._slot, this.runner.failureOf(first._outcome, first.name));
+        this.runner.taintWith(next._slot, failureOf(first._outcome, first.name));
       } else if (!graph.isUnscheduled(this.context, next._slot)) {
         throw new JobAlreadyScheduledError(next.name);
       }

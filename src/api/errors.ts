@@ -102,9 +102,10 @@ export class JobAlreadyScheduledError extends Error {
 /** A function was given that no module of the system exports. */
 export class UnknownJobFunctionError extends Error {
   override readonly name: string = "UnknownJobFunctionError";
-  constructor(what: string) {
+  /** @param to what modules are given to */
+  constructor(what: string, to = "JobSystem.create") {
     super(
-      `${what} is not a registered job function; export it from a module and give that module to JobSystem.create({ modules: [new URL("./module.js", import.meta.url)] })`,
+      `${what} is not a registered job function; export it from a module and give that module to ${to}({ modules: [new URL("./module.js", import.meta.url)] })`,
     );
   }
 }

@@ -32,13 +32,7 @@ export class Functions {
   headerOf(fn: unknown): number {
     if (fn === this.#lastFunction) return this.#lastHeader;
     const header = this.#headers.get(fn);
-    if (header === undefined) {
-      throw new UnknownJobFunctionError(
-        typeof fn === "function"
-          ? `function "${nameIn(fn) || "(anonymous)"}"`
-          : `fn (${fn === null ? "null" : typeof fn})`,
-      );
-    }
+    if (header === undefined) throw unknownFunction(fn);
     this.#lastFunction = fn;
     this.#lastHeader = header;
     return header;
@@ -82,6 +76,14 @@ export class Functions {
     this.#headers.set(fn, this.#functions.length | (isAsync(fn) ? F_ASYNC : 0));
     this.#names.push(name);
   }
+}
+
+/** The error for what is no job function. @param to what modules are given to */
+export function unknownFunction(fn: unknown, to?: string): UnknownJobFunctionError {
+  return new UnknownJobFunctionError(
+    typeof fn === "function" ? `function "${nameIn(fn) || "(anonymous)"}"` : `fn (${fn === null ? "null" : typeof fn})`,
+    to,
+  );
 }
 
 /** Whether a function is declared async, as far as it tells. */

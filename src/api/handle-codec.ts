@@ -4,6 +4,7 @@ import { pin, unpin } from "../scheduler/graph.js";
 import { FAILED_JOB, JOB, TAG } from "../values/boxes.js";
 import type { Handles } from "../values/codec.js";
 import type { Engine } from "./engine.js";
+import { failureOf } from "./failure-errors.js";
 import { handleName } from "./handle-name.js";
 import { Job } from "./job.js";
 import { FAILED, PENDING } from "./outcomes.js";
@@ -44,7 +45,7 @@ export class HandleCodec implements Handles {
     if (!value._isForeign()) engine.expectNotice(value);
     const { memory } = context;
     if (value._state === FAILED) {
-      memory.i32[2 * cell] = runner.store(runner.failureOf(value._outcome, value.name));
+      memory.i32[2 * cell] = runner.store(failureOf(value._outcome, value.name));
       memory.i32[2 * cell + 1] = TAG | FAILED_JOB;
       return 1;
     }

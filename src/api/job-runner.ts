@@ -21,7 +21,7 @@ import { dropSuspended, finishSuspended } from "../scheduler/finish.js";
 import { isUnscheduled } from "../scheduler/graph.js";
 import { isPrivate, leaveUndelivered, releaseSlot, retire } from "../scheduler/slots.js";
 import { type Codec, FEW } from "../values/codec.js";
-import { describe, isInstance } from "../values/describe.js";
+import { isInstance } from "../values/describe.js";
 import {
   DETAILS_LOST,
   type Failure,
@@ -35,16 +35,8 @@ import { NoRoom, TooLarge } from "../values/room.js";
 import { loadString } from "../values/strings.js";
 import type { Cancellations } from "./cancellations.js";
 import type { Engine } from "./engine.js";
-import {
-  ArenaFullError,
-  DependencyFailedError,
-  JobCancelledError,
-  JobFailedError,
-  JobTimeoutError,
-  ShutdownError,
-  tooLargeToCopy,
-  WorkerCrashedError,
-} from "./errors.js";
+import { ArenaFullError, DependencyFailedError, JobCancelledError, ShutdownError, tooLargeToCopy } from "./errors.js";
+import { failureOf, toError } from "./failure-errors.js";
 import type { Functions } from "./functions.js";
 import type { Group } from "./group.js";
 import { Job } from "./job.js";
@@ -421,7 +413,7 @@ export class JobRunner implements Runner {
 
   /** An error that `errorOf` has made, as bytes for another thread. */
   errorToBytes(error: Error): Uint8Array {
-    return failureToBytes(this.#codec.cloner, this.failureOf(error, "(unknown)"));
+    return failureToBytes(this.#codec.cloner, failureOf(error, "(unknown)"));
   }
 
   errorFromBytes(bytes: Uint8Array): Error {
@@ -439,23 +431,6 @@ export class JobRunner implements Runner {
   /** As `errorOf`; the payload stays. */
   errorIn(block: number): Error {
     return toError(loadFailure(this.#context.payloads, this.#codec.cloner, block, "(unknown)"));
-  }
-
-  /** The failure behind an error that `errorOf` has made. */
-  failureOf(error: unknown, job: string): Failure {
-    if (error instanceof DependencyFailedError) {
-      return { kind: "dependency", job: error.job, first: this.failureOf(error.cause, job) };
-    }
-    if (error instanceof JobCancelledError) {
-      return { kind: "cancelled", job: error.job, started: error.started, cause: error.cause };
-    }
-    if (error instanceof JobTimeoutError) return { kind: "timeout", job: error.job, timeout: error.timeout };
-    if (error instanceof WorkerCrashedError) {
-      return { kind: "crashed", job: error.job, exitCode: error.exitCode, reason: error.reason };
-    }
-    if (error instanceof JobFailedError && !("cause" in error)) return { kind: "lost", job: error.job };
-    if (error instanceof JobFailedError) return { kind: "threw", job: error.job, error: error.cause };
-    return { kind: "shutdown", job };
   }
 
   /** The name of the job in a slot: its own, or its function's. */
@@ -559,36 +534,4 @@ function isThenable(value: object): value is PromiseLike<unknown> {
 function asCause(error: unknown): unknown {
   if (isInstance(error, TooLarge)) return tooLargeToCopy("the result is", error.bytes);
   return isInstance(error, NoRoom) ? new ArenaFullError("shared memory has no room for the result") : error;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : describe(error);
-}
-
-function toError(failure: Failure): Error {
-  switch (failure.kind) {
-    case "threw": {
-      const message = `job "${failure.job}" failed: ${messageOf(failure.error)}`;
-      return new JobFailedError(failure.job, message, { cause: failure.error });
-    }
-    case "dependency": {
-      const cause = toError(failure.first);
-      return new DependencyFailedError(failure.job, `job "${failure.job}" did not run: ${cause.message}`, { cause });
-    }
-    case "shutdown":
-      return new ShutdownError(
-        `job "${failure.job}" was cancelled: the job system was shut down by force before it started`,
-      );
-    case "cancelled":
-      return new JobCancelledError(failure.job, failure.started, failure.cause, messageOf(failure.cause));
-    case "timeout":
-      return new JobTimeoutError(failure.job, failure.timeout);
-    case "crashed":
-      return new WorkerCrashedError(failure.job, failure.exitCode, failure.reason);
-    case "lost":
-      return new JobFailedError(
-        failure.job,
-        `job "${failure.job}" failed; the details were too large or too deep to be kept`,
-      );
-  }
 }

@@ -54,18 +54,23 @@ export function checkOptions(options: JobSystemOptions): CheckedOptions {
   checkWhole("maxJobs", maxJobs, FEWEST_JOBS, MOST_JOBS);
   const concurrency = options.concurrency ?? CONCURRENT;
   checkWhole("concurrency", concurrency, 1, MOST_CONCURRENT);
-  if (!isArray(options.modules) || options.modules.length === 0) {
-    throw new TypeError(
-      'modules must be an array of at least one module that exports job functions, such as [new URL("./work.js", import.meta.url)]',
-    );
-  }
   return {
-    modules: Array.from(options.modules, moduleUrl),
+    modules: checkModules(options.modules),
     threads,
     maxJobs,
     concurrency,
     resourceLimits: checkLimits(options.resourceLimits),
   };
+}
+
+/** The addresses of the modules of jobs. @throws TypeError */
+export function checkModules(modules: unknown): readonly string[] {
+  if (!isArray(modules) || modules.length === 0) {
+    throw new TypeError(
+      'modules must be an array of at least one module that exports job functions, such as [new URL("./work.js", import.meta.url)]',
+    );
+  }
+  return Array.from(modules, moduleUrl);
 }
 
 function checkLimits(limits: ResourceLimits = {}): ResourceLimits {

@@ -152,3 +152,12 @@ export function hasPendingWork(): boolean {
   const resources = process.getActiveResourcesInfo?.() ?? [];
   return resources.some((resource) => resource !== "MessagePort" && resource !== "Immediate");
 }
+
+/** What this runtime is, if it is not Node 20.19 or newer. */
+export function otherThanNode(): string | undefined {
+  const { bun, deno, node } = process.versions;
+  if (bun !== undefined) return `Bun ${bun}`;
+  if (deno !== undefined) return `Deno ${deno}`;
+  const [major, minor] = node.split(".").map(Number);
+  return major < 20 || (major === 20 && minor < 19) ? `Node ${node}` : undefined;
+}

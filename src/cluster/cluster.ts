@@ -1,0 +1,222 @@
+/** A cluster: any number of processes that share a database, where graphs of jobs are submitted and run. */
+import { EventEmitter } from "node:events";
+import { ShutdownError } from "../api/errors.js";
+import { checkWhole } from "../api/options.js";
+import { Database } from "./database.js";
+import { ClusterFunctions } from "./functions.js";
+import { Graph } from "./graph.js";
+import { isRunId, jobIdOf, newRunId } from "./ids.js";
+import { type CheckedClusterOptions, type ClusterOptions, checkClusterOptions } from "./options.js";
+import { Plan } from "./plan.js";
+import { createQueues, type JobData, READY } from "./queues.js";
+import { type Connection, Run } from "./run.js";
+import { type RunStatus, Store } from "./store.js";
+import { Watch } from "./watch.js";
+import { ClusterWorker, type WorkerOptions } from "./worker.js";
+
+const PRIORITIES = { high: 1, normal: 0, low: -1 };
+const MOST_LISTED = 10_000;
+/** Seconds until a job that threw is tried again; then twice as long, and so on, a random part of which is waited. */
+const RETRY_AFTER = 1;
+const LONGEST_RETRY = 300;
+
+/**
+ * A cluster: processes on any number of machines that share a PostgreSQL database. Any of them submits graphs and asks
+ * for results; those that start a worker run jobs. With no server, an embedded database serves one process.
+ *
+ * @example
+ * import { Cluster } from "heddle/cluster";
+ * import * as work from "./work.js";
+ *
+ * await using cluster = await Cluster.connect({ modules: [new URL("./work.js", import.meta.url)] });
+ * await cluster.startWorker();
+ * const graph = cluster.graph();
+ * const total = graph.spawn(work.add, graph.spawn(work.count, "a.txt"), graph.spawn(work.count, "b.txt"));
+ * const run = await cluster.submit(graph);
+ * console.log(await run.result(total));
+ */
+export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDisposable {
+  readonly #options: CheckedClusterOptions;
+  readonly #functions: ClusterFunctions;
+  readonly #connection: Connection;
+  readonly #workers = new Set<ClusterWorker>();
+  #unlisten: () => Promise<void> = async () => {};
+  #closing: Promise<void> | undefined;
+
+  /**
+   * Connects to a database, and creates what a cluster needs there unless it is there.
+   *
+   * @param options modules (required); url of a PostgreSQL server, or directory of an embedded database, which without
+   * both is in memory; schema; maxValueBytes: see `ClusterOptions`
+   * @throws TypeError, RangeError for a bad option; Error where a package or the server is missing; whatever a module
+   * throws when it is loaded
+   */
+  static async connect(options: ClusterOptions): Promise<Cluster> {
+    const checked = checkClusterOptions(options);
+    const functions = await ClusterFunctions.load(checked.modules);
+    const database = await Database.open(checked, (error) => cluster.#report(error));
+    const store = new Store(database);
+    const watch = new Watch(store, (error) => cluster.#report(error));
+    const cluster = new Cluster(checked, functions, { database, store, watch });
+    try {
+      await store.create();
+      await createQueues(database.boss, functions.queues);
+      cluster.#unlisten = await database.listen(
+        store.channel,
+        (payload) => cluster.#heard(payload),
+        () => cluster.#mayHaveMissed(),
+      );
+    } catch (error) {
+      await cluster.close();
+      throw error;
+    }
+    return cluster;
+  }
+
+  private constructor(options: CheckedClusterOptions, functions: ClusterFunctions, connection: Connection) {
+    super();
+    this.#options = options;
+    this.#functions = functions;
+    this.#connection = connection;
+  }
+
+  /** A new graph, to be filled with jobs and submitted. */
+  graph(): Graph {
+    return new Graph(this.#functions, this.#options.maxValueBytes);
+  }
+
+  /**
+   * Writes a graph to the database, all of it or nothing. Workers begin with it at once.
+   *
+   * @param graph made by `graph()`; it may be submitted again, which makes another run
+   * @param options name: what `runs` lists it as, up to 1000 characters
+   * @returns its run
+   * @throws InvalidGraphError if it is empty or two jobs have the same name, DependencyCycleError, ShutdownError;
+   * an error of the database's, which can also mean that it was written and only the answer was lost
+   */
+  async submit(graph: Graph, { name = "" }: { name?: string } = {}): Promise<Run> {
+    this.#checkOpen();
+    if (!(graph instanceof Graph) || graph._functions !== this.#functions) {
+      throw new TypeError("graph must be a graph of this cluster: const graph = cluster.graph()");
+    }
+    if (typeof name !== "string" || name.length > 1000)
+      throw new TypeError("name must be a string of up to 1000 characters");
+    const plan = Plan.of(graph);
+    const id = newRunId();
+    const { database, store } = this.#connection;
+    const jobs = graph._jobs.map((job) => {
+      const { priority = "normal", retries, timeout, kill } = job._options;
+      const data: JobData = { fn: job._function.name };
+      if (job._options.name !== undefined) data.name = job.name;
+      if (job._args !== "") data.args = job._args;
+      if (job._uses.length > 0) data.uses = job._uses.map(([position, used]) => [position, used._index]);
+      if (plan.hasDependants(job._index)) data.blocks = true;
+      if (timeout !== undefined) data.limit = { timeout, kill: kill ?? false };
+      return {
+        ref: String(job._index),
+        name: job._function.queue,
+        data,
+        dependsOn: [...job._prerequisites].map((first) => String(first._index)),
+        options: {
+          id: jobIdOf(id, job._index),
+          priority: PRIORITIES[priority],
+          retryLimit: retries,
+          retryDelay: RETRY_AFTER,
+          retryBackoff: true,
+          retryDelayMax: LONGEST_RETRY,
+        },
+      };
+    });
+    await database.transaction(async (sql) => {
+      await store.insertRun(sql, id, name, plan);
+      await database.boss.flow(jobs, { db: sql });
+      await store.notify(sql, READY);
+    });
+    return new Run(id, plan, this.#connection);
+  }
+
+  /**
+   * A run that was submitted by this process or another.
+   *
+   * @throws TypeError for what is no id, UnknownRunError, ShutdownError
+   */
+  async attach(id: string): Promise<Run> {
+    this.#checkOpen();
+    if (!isRunId(id)) throw new TypeError(`id must be that of a run, as run.id gives it, not ${JSON.stringify(id)}`);
+    return new Run(id, await this.#connection.store.planOf(id), this.#connection);
+  }
+
+  /**
+   * The latest runs, newest first.
+   *
+   * @param options limit: how many at the most, 1 to 10,000, by default 100
+   */
+  async runs({ limit = 100 }: { limit?: number } = {}): Promise<RunStatus[]> {
+    this.#checkOpen();
+    checkWhole("limit", limit, 1, MOST_LISTED);
+    return await this.#connection.store.latest(limit);
+  }
+
+  /**
+   * Starts a worker in this process: a job system of its own that runs jobs of the cluster's modules. `heddle worker` on
+   * the command line does just this.
+   *
+   * @param options threads, concurrency, resourceLimits: as for `JobSystem.create`
+   * @throws as `JobSystem.create`; ShutdownError
+   */
+  async startWorker(options: WorkerOptions = {}): Promise<ClusterWorker> {
+    this.#checkOpen();
+    const { database, store } = this.#connection;
+    const report = (error: Error) => this.#report(error);
+    const { maxValueBytes } = this.#options;
+    const worker = await ClusterWorker.start(database, store, this.#functions, maxValueBytes, options, report);
+    this.#workers.add(worker);
+    void worker.stopped.then(() => this.#workers.delete(worker));
+    return worker;
+  }
+
+  /**
+   * Stops this process's workers (see `ClusterWorker.stop`) and closes the connections. Whoever still waits for a run
+   * here gets a ShutdownError; the runs themselves go on.
+   */
+  async close(): Promise<void> {
+    this.#closing ??= this.#close();
+    await this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#workers].map((worker) => worker.stop()));
+    this.#connection.watch.close();
+    await this.#unlisten().catch(() => {});
+    await this.#connection.database.close();
+  }
+
+  #heard(payload: string): void {
+    if (payload === READY) {
+      for (const worker of this.#workers) worker.wake();
+    } else if (payload.startsWith("cancelled ")) {
+      for (const worker of this.#workers) worker.cancelled(payload.slice("cancelled ".length));
+    } else {
+      this.#connection.watch.look(payload);
+    }
+  }
+
+  #mayHaveMissed(): void {
+    this.#connection.watch.lookAtAll();
+    for (const worker of this.#workers) worker.wake();
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== undefined) throw new ShutdownError("the cluster was closed; connect again");
+  }
+
+  /** Tells of what no call can throw; the process's own warnings are for those who don't listen. */
+  #report(error: Error): void {
+    if (this.listenerCount("error") > 0) this.emit("error", error);
+    else process.emitWarning(error);
+  }
+}

@@ -1,0 +1,142 @@
+/** The database: a PostgreSQL server, or an embedded one in this process; and pg-boss, whose queues are in it. */
+import type { PGlite, Results } from "@electric-sql/pglite";
+import type { ConstructorOptions, Db, PgBoss } from "pg-boss";
+import { otherThanNode } from "../platform/node.js";
+import { isInstance } from "../values/describe.js";
+import type { CheckedClusterOptions } from "./options.js";
+
+/** Runs statements: in the open, or within a transaction. Also what pg-boss takes to run its own there. */
+export type Sql = Pick<Db, "executeSql">;
+
+/** How often pg-boss looks for lost workers' jobs, in seconds. */
+const SUPERVISE_EVERY = 5;
+/** How long a connection may take, in milliseconds. */
+const CONNECT_WITHIN = 10_000;
+
+export class Database {
+  readonly boss: PgBoss;
+  readonly schema: string;
+  readonly #embedded: PGlite | undefined;
+  #closed = false;
+
+  private constructor(boss: PgBoss, schema: string, embedded: PGlite | undefined) {
+    this.boss = boss;
+    this.schema = schema;
+    this.#embedded = embedded;
+  }
+
+  /**
+   * Connects, and creates what is not there yet.
+   *
+   * @param report called with errors outside of any call, such as lost connections
+   * @throws Error where a package or the server is missing, saying what to do
+   */
+  static async open(
+    { url, directory, schema }: CheckedClusterOptions,
+    report: (error: Error) => void,
+  ): Promise<Database> {
+    const other = otherThanNode();
+    if (other !== undefined) throw new Error(`heddle/cluster runs on Node 20.19 and newer; this is ${other}`);
+    const { PgBoss, fromPglite } = await optional("pg-boss", "pg-boss@12", () => import("pg-boss"));
+    const common: ConstructorOptions = {
+      schema,
+      schedule: false,
+      superviseIntervalSeconds: SUPERVISE_EVERY,
+      monitorIntervalSeconds: SUPERVISE_EVERY,
+      registerInstance: false,
+    };
+    let embedded: PGlite | undefined;
+    let boss: PgBoss;
+    if (url === undefined) {
+      const { PGlite } = await optional(
+        "@electric-sql/pglite",
+        "@electric-sql/pglite",
+        () => import("@electric-sql/pglite"),
+      );
+      embedded = await PGlite.create(directory);
+      boss = new PgBoss({ ...common, backend: "pglite", db: fromPglite(embedded) });
+    } else {
+      boss = new PgBoss({ ...common, connectionString: url, connectionTimeoutMillis: CONNECT_WITHIN });
+    }
+    const database = new Database(boss, schema, embedded);
+    // Once it is being closed, statements of pg-boss's own that are cut off are no news.
+    boss.on("error", (error: Error) => !database.#closed && report(error));
+    try {
+      await boss.start();
+    } catch (error) {
+      await database.close();
+      throw new Error(`cannot open the database: ${messageOf(error)}; is it running, and is url right?`, {
+        cause: error,
+      });
+    }
+    return database;
+  }
+
+  /** Runs one statement. */
+  async query<Row>(text: string, values: unknown[] = []): Promise<Row[]> {
+    const { rows } = await this.boss.getDb().executeSql(text, values);
+    return rows as Row[];
+  }
+
+  /** Runs statements, of which either all take effect or, where one throws, none. */
+  async transaction<T>(steps: (sql: Sql) => Promise<T>): Promise<T> {
+    if (this.#embedded !== undefined) {
+      return await this.#embedded.transaction(async (tx) =>
+        steps({
+          // As pg-boss's adapter does outside of transactions: only without parameters may there be several statements.
+          executeSql: async (text, values) =>
+            values?.length
+              ? await tx.query(text, values)
+              : { rows: (await tx.exec(text)).flatMap((each: Results) => each.rows) },
+        }),
+      );
+    }
+    const transaction = await this.boss.getDb().beginTransaction!();
+    try {
+      const result = await steps(transaction.db);
+      await transaction.commit();
+      return result;
+    } catch (error) {
+      await transaction.rollback();
+      throw error;
+    }
+  }
+
+  /**
+   * Hears what others notify of.
+   *
+   * @param onReconnect called when it begins, and whenever something may have been missed
+   * @returns how to end it
+   */
+  async listen(
+    channel: string,
+    onNotification: (payload: string) => void,
+    onReconnect: () => void,
+  ): Promise<() => Promise<void>> {
+    const handle = await this.boss.getDb().listen!(channel, onNotification, onReconnect);
+    return () => handle.close();
+  }
+
+  /** Closes the connections. Others go on with the jobs. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.boss.stop({ graceful: false }).catch(() => {});
+    await this.#embedded?.close();
+  }
+}
+
+async function optional<M>(name: string, install: string, load: () => Promise<M>): Promise<M> {
+  try {
+    return await load();
+  } catch (error) {
+    if (!isInstance(error, Error) || (error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw error;
+    throw new Error(`this needs the package ${name}: npm install ${install}`, { cause: error });
+  }
+}
+
+/** Also of an error for each address that was tried, which has no message of its own. */
+function messageOf(error: unknown): string {
+  if (isInstance(error, AggregateError)) return error.errors.map(messageOf).join("; ");
+  return isInstance(error, Error) ? error.message : String(error);
+}

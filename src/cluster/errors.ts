@@ -1,0 +1,22 @@
+/** The errors of the cluster that a local job system does not have. */
+
+/** There is no run with this id in the database, or it was deleted. */
+export class UnknownRunError extends Error {
+  override readonly name: string = "UnknownRunError";
+  /** The id that was asked for. */
+  readonly run: string;
+  constructor(run: string) {
+    super(`there is no run ${run} in this database: it was never submitted here, or it was deleted`);
+    this.run = run;
+  }
+}
+
+/** A graph cannot be submitted as it is. */
+export class InvalidGraphError extends Error {
+  override readonly name: string = "InvalidGraphError";
+}
+
+/** The machine that ran a job was lost, or the job took longer than a day, as often as it might be tried. */
+export class WorkerLostError extends Error {
+  override readonly name: string = "WorkerLostError";
+}

@@ -1,0 +1,50 @@
+/**
+ * What a worker's threads run: a job of a cluster, as a job of the local system. Reading its arguments and writing its
+ * result as text happens here, on many threads, not on the one that talks to the database.
+ */
+import { currentEngine } from "../api/current.js";
+import type { Job } from "../api/job.js";
+import { run } from "../job.js";
+import { withKey } from "./idempotency.js";
+import { resultToText, valueFromText } from "./values.js";
+
+/** What is to be run. */
+export interface Execution {
+  /** The function's number on each thread of the local system. */
+  readonly fn: number;
+  readonly key: string;
+  readonly maxBytes: number;
+  /** Its arguments, as text. */
+  readonly args: string;
+  /** Arguments that are other jobs' results, as text. */
+  readonly uses: readonly (readonly [position: number, result: string])[];
+}
+
+/** For functions that are not known to give promises. */
+export function execute(execution: Execution): string | Promise<string> {
+  const { maxBytes, key, fn, args, uses } = execution;
+  const given = args === "" ? [] : (valueFromText(args) as unknown[]);
+  for (const [position, result] of uses) given[position] = handleTo(valueFromText(result));
+  const result = withKey(key, () => currentEngine().functions.get(fn)(...given));
+  if (!isThenable(result)) return resultToText(result, maxBytes);
+  return (async () => resultToText(await result, maxBytes))();
+}
+
+/** For functions that give promises. */
+export async function executeAsynchronous(execution: Execution): Promise<string> {
+  return await execute(execution);
+}
+
+/** What `handleTo` runs. */
+export function identity(value: unknown): unknown {
+  return value;
+}
+
+/** A job with a result that is known already, as on one machine a function is given a handle to it. */
+function handleTo(value: unknown): Job<unknown> {
+  return run(identity, value);
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}

@@ -1,0 +1,66 @@
+/** What `Cluster.connect` is given, checked. */
+import { checkModules, checkWhole } from "../api/options.js";
+
+/** Options of `Cluster.connect`. */
+export interface ClusterOptions {
+  /** The modules whose exported functions are jobs: URLs, or absolute paths. A cluster knows each by its file's name. */
+  modules: readonly (URL | string)[];
+  /**
+   * The PostgreSQL database, version 13 or newer, such as "postgres://user:password@host:5432/database". Without it,
+   * the database is embedded: then everything runs in this process, which needs @electric-sql/pglite.
+   */
+  url?: string;
+  /** Where the embedded database keeps its files; without it, it is in memory and ends with the process. */
+  directory?: string;
+  /** The schema that everything is kept in, by default "heddle": lower-case letters, digits and "_". */
+  schema?: string;
+  /** The most bytes that the arguments of a job, or its result, may take, 1 to 67,108,864; by default 1,048,576. */
+  maxValueBytes?: number;
+}
+
+export interface CheckedClusterOptions {
+  readonly modules: readonly string[];
+  readonly url: string | undefined;
+  readonly directory: string | undefined;
+  readonly schema: string;
+  readonly maxValueBytes: number;
+}
+
+const KNOWN = ["modules", "url", "directory", "schema", "maxValueBytes"];
+const MOST_BYTES = 2 ** 26;
+const BYTES = 2 ** 20;
+/** As pg-boss allows it. */
+const LONGEST_SCHEMA = 50;
+
+/** @throws TypeError, RangeError naming the option, what was wrong and what to do */
+export function checkClusterOptions(options: ClusterOptions): CheckedClusterOptions {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError('Cluster.connect needs options: { modules: [new URL("./work.js", import.meta.url)] }');
+  }
+  for (const key of Object.keys(options)) {
+    if (!KNOWN.includes(key)) throw new TypeError(`a cluster has no option "${key}"; it has ${KNOWN.join(", ")}`);
+  }
+  const { url, directory, schema = "heddle", maxValueBytes = BYTES } = options;
+  if (url !== undefined) checkUrl(url);
+  if (directory !== undefined && (typeof directory !== "string" || directory === "")) {
+    throw new TypeError('directory must be the path of a folder, such as "./runs"');
+  }
+  if (url !== undefined && directory !== undefined) {
+    throw new TypeError("give either url, for a PostgreSQL server, or directory, for an embedded database, not both");
+  }
+  if (typeof schema !== "string" || !/^[a-z_][a-z0-9_]*$/.test(schema) || schema.length > LONGEST_SCHEMA) {
+    throw new TypeError(
+      `schema must be 1 to ${LONGEST_SCHEMA} lower-case letters, digits or "_", not ${JSON.stringify(schema)}`,
+    );
+  }
+  checkWhole("maxValueBytes", maxValueBytes, 1, MOST_BYTES);
+  return { modules: checkModules(options.modules), url, directory, schema, maxValueBytes };
+}
+
+function checkUrl(url: unknown): void {
+  if (typeof url === "string" && /^postgres(ql)?:\/\//.test(url) && URL.canParse(url)) return;
+  // Not the text itself, which may have a password.
+  throw new TypeError(
+    "url must be the address of a PostgreSQL database, such as postgres://user:password@host:5432/database",
+  );
+}

@@ -1,0 +1,140 @@
+/** A graph as it is kept in the database with its run: what each job is called, and what depends on it. */
+import v8 from "node:v8";
+import { DependencyCycleError } from "../api/errors.js";
+import { InvalidGraphError } from "./errors.js";
+import { labelOf, queueOf } from "./functions.js";
+import type { ClusterJob, Graph } from "./graph.js";
+
+/** Grows when older versions can't read it. */
+export const FORMAT = 1;
+
+interface Stored {
+  /** Names of functions. */
+  readonly functions: readonly string[];
+  /** The function of each job, by its place in `functions`. */
+  readonly functionOf: Int32Array;
+  /** Names of their own that jobs have. */
+  readonly names: ReadonlyMap<number, string>;
+  /** Where the dependants of each job begin in `dependants`; one more for the end of the last. */
+  readonly starts: Int32Array;
+  readonly dependants: Int32Array;
+}
+
+export class Plan {
+  readonly #stored: Stored;
+
+  private constructor(stored: Stored) {
+    this.#stored = stored;
+  }
+
+  /** @throws InvalidGraphError, DependencyCycleError */
+  static of({ _jobs: jobs }: Graph): Plan {
+    if (jobs.length === 0) throw new InvalidGraphError("the graph has no jobs; add some with graph.spawn");
+    const names = namesOf(jobs);
+    checkCycles(jobs);
+    const functions = [...new Set(jobs.map((job) => job._function.name))];
+    const numbers = new Map(functions.map((name, k) => [name, k]));
+    const { starts, dependants } = edgesOf(jobs);
+    const functionOf = Int32Array.from(jobs, (job) => numbers.get(job._function.name)!);
+    return new Plan({ functions, functionOf, names, starts, dependants });
+  }
+
+  static fromBytes(bytes: Uint8Array): Plan {
+    return new Plan(v8.deserialize(bytes) as Stored);
+  }
+
+  toBytes(): Uint8Array {
+    return v8.serialize(this.#stored);
+  }
+
+  get size(): number {
+    return this.#stored.functionOf.length;
+  }
+
+  /** What the job is called in errors. */
+  nameOf(job: number): string {
+    return this.#stored.names.get(job) ?? labelOf(this.#functionOf(job));
+  }
+
+  queueOf(job: number): string {
+    return queueOf(this.#functionOf(job));
+  }
+
+  /** The queues of all its jobs. */
+  get queues(): readonly string[] {
+    return [...new Set(this.#stored.functions.map(queueOf))];
+  }
+
+  /** The number of the job with a name of its own. */
+  numberOf(name: string): number | undefined {
+    for (const [job, other] of this.#stored.names) if (other === name) return job;
+    return undefined;
+  }
+
+  hasDependants(job: number): boolean {
+    const { starts } = this.#stored;
+    return starts[job] < starts[job + 1];
+  }
+
+  /** All jobs that depend on a job, directly or not. */
+  dependantsOf(job: number): number[] {
+    const { starts, dependants } = this.#stored;
+    const found = new Set<number>([job]);
+    // A set gives what is added to it while it is gone through.
+    for (const each of found) for (let k = starts[each]; k < starts[each + 1]; k++) found.add(dependants[k]);
+    found.delete(job);
+    return [...found];
+  }
+
+  #functionOf(job: number): string {
+    return this.#stored.functions[this.#stored.functionOf[job]];
+  }
+}
+
+/** @throws InvalidGraphError for names that are not unique */
+function namesOf(jobs: readonly ClusterJob<unknown>[]): Map<number, string> {
+  const names = new Map<number, string>();
+  const known = new Set<string>();
+  for (const { _options, _index } of jobs) {
+    const { name } = _options;
+    if (name === undefined) continue;
+    if (known.has(name)) {
+      throw new InvalidGraphError(
+        `two jobs are called "${name}"; give each a name of its own, as results are asked for by name`,
+      );
+    }
+    known.add(name);
+    names.set(_index, name);
+  }
+  return names;
+}
+
+function edgesOf(jobs: readonly ClusterJob<unknown>[]): { starts: Int32Array; dependants: Int32Array } {
+  const starts = new Int32Array(jobs.length + 1);
+  for (const job of jobs) for (const { _index } of job._prerequisites) starts[_index + 1]++;
+  for (let k = 0; k < jobs.length; k++) starts[k + 1] += starts[k];
+  const dependants = new Int32Array(starts[jobs.length]);
+  const next = starts.slice();
+  for (const job of jobs) for (const { _index } of job._prerequisites) dependants[next[_index]++] = job._index;
+  return { starts, dependants };
+}
+
+/** Takes away jobs without prerequisites until none is left, or a circle (Kahn, 1962). @throws DependencyCycleError */
+function checkCycles(jobs: readonly ClusterJob<unknown>[]): void {
+  const { starts, dependants } = edgesOf(jobs);
+  const unmet = Int32Array.from(jobs, (job) => job._prerequisites.size);
+  const ready = jobs.filter((job) => job._prerequisites.size === 0).map((job) => job._index);
+  for (const job of ready) {
+    for (let k = starts[job]; k < starts[job + 1]; k++) if (--unmet[dependants[k]] === 0) ready.push(dependants[k]);
+  }
+  if (ready.length === jobs.length) return;
+  // Each of those left has a prerequisite that is left, too: going back from one to the next must come to one again.
+  const path: ClusterJob<unknown>[] = [];
+  let job = jobs[unmet.findIndex((count) => count > 0)];
+  while (!path.includes(job)) {
+    path.push(job);
+    job = [...job._prerequisites].find(({ _index }) => unmet[_index] > 0)!;
+  }
+  const cycle = path.slice(path.indexOf(job)).reverse();
+  throw new DependencyCycleError(cycle.map(({ name }) => name));
+}

@@ -1,0 +1,217 @@
+/**
+ * Runs and outcomes, in two tables beside pg-boss's own. A job's first outcome counts: an attempt that comes later, as
+ * the first one's worker was slow or lost, changes nothing.
+ */
+import type { Database, Sql } from "./database.js";
+import { UnknownRunError } from "./errors.js";
+import { FORMAT, Plan } from "./plan.js";
+
+/** What became of a job. */
+export const COMPLETED = 0;
+export const FAILED = 1;
+/** It did not run, as one that it depends on failed. */
+export const DEPENDENCY_FAILED = 2;
+export const CANCELLED = 3;
+
+export interface Outcome {
+  readonly run: string;
+  readonly job: number;
+  readonly state: number;
+  /** Its result, or what it failed with; "" where the state says it all. */
+  readonly value: string;
+  /** For DEPENDENCY_FAILED: the number of the job that failed first. */
+  readonly first: number | null;
+}
+
+/** How far a run is. */
+export interface RunStatus {
+  readonly id: string;
+  /** What it was called when it was submitted, or "". */
+  readonly name: string;
+  /** "running" until each of its jobs has an outcome. */
+  readonly state: "running" | "completed" | "failed" | "cancelled";
+  /** How many jobs it has, and how many of them have completed, failed or were cancelled; those that did not run as one before them failed count as failed. */
+  readonly jobs: number;
+  readonly completed: number;
+  readonly failed: number;
+  readonly cancelled: number;
+  readonly submitted: Date;
+  /** When the last outcome came. */
+  readonly ended: Date | undefined;
+}
+
+interface RunRow {
+  id: string;
+  name: string;
+  jobs: number;
+  completed: number;
+  failed: number;
+  cancelled: number;
+  submitted: Date;
+  ended: Date | null;
+}
+
+const STATUS = "id, name, jobs, completed, failed, cancelled, submitted, ended";
+
+export class Store {
+  readonly #database: Database;
+  readonly #runs: string;
+  readonly #outcomes: string;
+  /** The channel on which workers and runs are told of what is new. */
+  readonly channel: string;
+  /** Plans of runs, the latest asked for last. */
+  readonly #plans = new Map<string, Plan>();
+
+  constructor(database: Database) {
+    this.#database = database;
+    this.#runs = `${database.schema}.heddle_run`;
+    this.#outcomes = `${database.schema}.heddle_outcome`;
+    this.channel = `heddle_${database.schema}`;
+  }
+
+  /** Creates the tables, unless they are there. */
+  async create(): Promise<void> {
+    await this.#database.transaction(async (sql) => {
+      // Settles who creates them where several processes start at once.
+      await sql.executeSql("SELECT pg_advisory_xact_lock(hashtext($1))", [this.#runs]);
+      await sql.executeSql(
+        `CREATE TABLE IF NOT EXISTS ${this.#runs} (
+          id uuid PRIMARY KEY, name text NOT NULL, format smallint NOT NULL, plan bytea NOT NULL, jobs int NOT NULL,
+          completed int NOT NULL DEFAULT 0, failed int NOT NULL DEFAULT 0, cancelled int NOT NULL DEFAULT 0,
+          submitted timestamptz NOT NULL DEFAULT now(), ended timestamptz);
+        CREATE INDEX IF NOT EXISTS heddle_run_submitted ON ${this.#runs} (submitted DESC);
+        CREATE TABLE IF NOT EXISTS ${this.#outcomes} (
+          run uuid, job int, state smallint NOT NULL, value bytea NOT NULL, first int, PRIMARY KEY (run, job))`,
+      );
+    });
+  }
+
+  async insertRun(sql: Sql, id: string, name: string, plan: Plan): Promise<void> {
+    await sql.executeSql(
+      `INSERT INTO ${this.#runs} (id, name, format, plan, jobs) VALUES ($1, $2, $3, decode($4, 'base64'), $5)`,
+      [id, name, FORMAT, Buffer.from(plan.toBytes()).toString("base64"), plan.size],
+    );
+  }
+
+  /** Tells all who listen, once the transaction commits. */
+  async notify(sql: Sql, payload: string): Promise<void> {
+    await sql.executeSql("SELECT pg_notify($1, $2)", [this.channel, payload]);
+  }
+
+  /**
+   * Writes outcomes of jobs that have none yet, counts them, and tells those who watch their runs. All or nothing.
+   *
+   * @returns those that were new
+   */
+  async record(outcomes: readonly Outcome[]): Promise<{ run: string; job: number }[]> {
+    const column = <K extends keyof Outcome>(key: K) => outcomes.map((outcome) => outcome[key]);
+    // Locking the runs first, in order, keeps two who write outcomes of the same runs from waiting for each other.
+    return await this.#database.query(
+      `WITH given AS (
+        SELECT * FROM unnest($1::uuid[], $2::int[], $3::smallint[], $4::text[], $5::int[]) AS g (run, job, state, value, first)
+      ), runs AS (
+        SELECT id FROM ${this.#runs} WHERE id IN (SELECT run FROM given) ORDER BY id FOR UPDATE
+      ), added AS (
+        INSERT INTO ${this.#outcomes} (run, job, state, value, first)
+        SELECT run, job, state, decode(value, 'base64'), first FROM given JOIN runs ON id = run
+        ON CONFLICT DO NOTHING RETURNING run, job, state
+      ), counted AS (${this.#count("added")})
+      SELECT run, job FROM added LEFT JOIN counted ON run = id`,
+      [column("run"), column("job"), column("state"), column("value"), column("first"), this.channel],
+    );
+  }
+
+  /** Gives all jobs of a run that have no outcome yet the outcome "cancelled". @returns their numbers */
+  async cancel(sql: Sql, run: string): Promise<number[]> {
+    const { rows } = await sql.executeSql(
+      `WITH runs AS (
+        SELECT id, jobs FROM ${this.#runs} WHERE id = $1 FOR UPDATE
+      ), added AS (
+        INSERT INTO ${this.#outcomes} (run, job, state, value)
+        SELECT id, n, ${CANCELLED}, '' FROM runs, generate_series(0, jobs - 1) AS n
+        ON CONFLICT DO NOTHING RETURNING run, job, state
+      ), counted AS (${this.#count("added", "$2")})
+      SELECT job FROM added LEFT JOIN counted ON run = id`,
+      [run, this.channel],
+    );
+    return rows.map(({ job }) => job);
+  }
+
+  /** Adds new outcomes to their runs' counts, and tells those who watch them. */
+  #count(added: string, channel = "$6"): string {
+    return `
+      UPDATE ${this.#runs} AS r SET
+        completed = r.completed + n.completed, failed = r.failed + n.failed, cancelled = r.cancelled + n.cancelled,
+        ended = CASE WHEN r.completed + r.failed + r.cancelled + n.completed + n.failed + n.cancelled = r.jobs THEN now() END
+      FROM (
+        SELECT run,
+          (count(*) FILTER (WHERE state = ${COMPLETED}))::int AS completed,
+          (count(*) FILTER (WHERE state IN (${FAILED}, ${DEPENDENCY_FAILED})))::int AS failed,
+          (count(*) FILTER (WHERE state = ${CANCELLED}))::int AS cancelled
+        FROM ${added} GROUP BY run
+      ) AS n WHERE r.id = n.run RETURNING r.id, pg_notify(${channel}, r.id::text)`;
+  }
+
+  /** Outcomes of jobs, of those that have one. */
+  async outcomes(places: readonly { run: string; job: number }[]): Promise<Outcome[]> {
+    return await this.#database.query(
+      `SELECT run, job, state, encode(value, 'base64') AS value, first FROM ${this.#outcomes}
+      JOIN unnest($1::uuid[], $2::int[]) AS wanted (run, job) USING (run, job)`,
+      [places.map(({ run }) => run), places.map(({ job }) => job)],
+    );
+  }
+
+  /** The first failures of a run, by number of the job. */
+  async failures(run: string, most: number): Promise<Outcome[]> {
+    return await this.#database.query(
+      `SELECT run, job, state, encode(value, 'base64') AS value, first FROM ${this.#outcomes}
+      WHERE run = $1 AND state = ${FAILED} ORDER BY job LIMIT $2`,
+      [run, most],
+    );
+  }
+
+  async statuses(runs: readonly string[]): Promise<RunStatus[]> {
+    const rows = await this.#database.query<RunRow>(`SELECT ${STATUS} FROM ${this.#runs} WHERE id = ANY($1::uuid[])`, [
+      runs,
+    ]);
+    return rows.map(statusOf);
+  }
+
+  /** The latest runs, newest first. */
+  async latest(most: number): Promise<RunStatus[]> {
+    const rows = await this.#database.query<RunRow>(
+      `SELECT ${STATUS} FROM ${this.#runs} ORDER BY submitted DESC, id LIMIT $1`,
+      [most],
+    );
+    return rows.map(statusOf);
+  }
+
+  /** @throws UnknownRunError; Error for one that a newer version has submitted */
+  async planOf(run: string): Promise<Plan> {
+    const known = this.#plans.get(run);
+    if (known !== undefined) return known;
+    const [row] = await this.#database.query<{ format: number; plan: string }>(
+      `SELECT format, encode(plan, 'base64') AS plan FROM ${this.#runs} WHERE id = $1`,
+      [run],
+    );
+    if (row === undefined) throw new UnknownRunError(run);
+    if (row.format > FORMAT) throw new Error(`run ${run} was submitted by a newer version of heddle; update this one`);
+    const plan = Plan.fromBytes(Buffer.from(row.plan, "base64"));
+    this.#plans.set(run, plan);
+    if (this.#plans.size > MOST_PLANS) this.#plans.delete(this.#plans.keys().next().value!);
+    return plan;
+  }
+
+  async delete(sql: Sql, run: string): Promise<void> {
+    await sql.executeSql(`DELETE FROM ${this.#runs} WHERE id = $1`, [run]);
+    await sql.executeSql(`DELETE FROM ${this.#outcomes} WHERE run = $1`, [run]);
+  }
+}
+
+/** Plans that are kept at the most. */
+const MOST_PLANS = 100;
+
+function statusOf({ ended, ...row }: RunRow): RunStatus {
+  const state = ended === null ? "running" : row.cancelled > 0 ? "cancelled" : row.failed > 0 ? "failed" : "completed";
+  return { ...row, state, ended: ended ?? undefined };
+}

@@ -1,0 +1,85 @@
+/** Tells of runs' progress: when the database notifies of it and, should a notification be lost, every second. */
+import type { RunStatus, Store } from "./store.js";
+
+/** How often to look though nothing was notified of, in milliseconds. */
+const LOOK_EVERY = 1000;
+
+/** Whoever wants to know of a run. */
+export interface Watcher {
+  /** The run's status is this now; undefined: there is no such run any more. */
+  onStatus(status: RunStatus | undefined): Promise<void>;
+  /** Nothing more will be told. */
+  onClosed(): void;
+}
+
+export class Watch {
+  readonly #store: Store;
+  readonly #report: (error: Error) => void;
+  readonly #watchers = new Map<string, Set<Watcher>>();
+  /** Runs to look at. */
+  readonly #changed = new Set<string>();
+  #looking = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param report called when the database can't be asked; it is asked again */
+  constructor(store: Store, report: (error: Error) => void) {
+    this.#store = store;
+    this.#report = report;
+  }
+
+  add(run: string, watcher: Watcher): void {
+    const watchers = this.#watchers.get(run);
+    if (watchers === undefined) this.#watchers.set(run, new Set([watcher]));
+    else watchers.add(watcher);
+    this.#timer ??= setInterval(() => this.lookAtAll(), LOOK_EVERY);
+    this.look(run);
+  }
+
+  remove(run: string, watcher: Watcher): void {
+    const watchers = this.#watchers.get(run);
+    watchers?.delete(watcher);
+    if (watchers?.size === 0) this.#watchers.delete(run);
+    if (this.#watchers.size === 0) this.#rest();
+  }
+
+  /** Something may be new in a run. */
+  look(run: string): void {
+    if (!this.#watchers.has(run)) return;
+    this.#changed.add(run);
+    if (!this.#looking) void this.#look();
+  }
+
+  lookAtAll(): void {
+    for (const run of this.#watchers.keys()) this.look(run);
+  }
+
+  close(): void {
+    const watchers = [...this.#watchers.values()].flatMap((each) => [...each]);
+    this.#watchers.clear();
+    this.#rest();
+    for (const watcher of watchers) watcher.onClosed();
+  }
+
+  #rest(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** One look at a time: what changes meanwhile is looked at next. */
+  async #look(): Promise<void> {
+    this.#looking = true;
+    while (this.#changed.size > 0) {
+      const runs = [...this.#changed];
+      this.#changed.clear();
+      try {
+        const statuses = new Map((await this.#store.statuses(runs)).map((status) => [status.id, status]));
+        for (const run of runs) {
+          for (const watcher of this.#watchers.get(run) ?? []) await watcher.onStatus(statuses.get(run));
+        }
+      } catch (error) {
+        if (this.#watchers.size > 0) this.#report(error as Error);
+      }
+    }
+    this.#looking = false;
+  }
+}
