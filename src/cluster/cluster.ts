@@ -5,20 +5,16 @@ import { checkWhole } from "../api/options.js";
 import { Database } from "./database.js";
 import { ClusterFunctions } from "./functions.js";
 import { Graph } from "./graph.js";
-import { isRunId, jobIdOf, newRunId } from "./ids.js";
+import { isRunId, newRunId } from "./ids.js";
 import { type CheckedClusterOptions, type ClusterOptions, checkClusterOptions } from "./options.js";
 import { Plan } from "./plan.js";
-import { createQueues, type JobData, READY } from "./queues.js";
+import { createQueues, insertJobs, READY } from "./queues.js";
 import { type Connection, Run } from "./run.js";
 import { type RunStatus, Store } from "./store.js";
 import { Watch } from "./watch.js";
 import { ClusterWorker, type WorkerOptions } from "./worker.js";
 
-const PRIORITIES = { high: 1, normal: 0, low: -1 };
 const MOST_LISTED = 10_000;
-/** Seconds until a job that threw is tried again; then twice as long, and so on, a random part of which is waited. */
-const RETRY_AFTER = 1;
-const LONGEST_RETRY = 300;
 
 /**
  * A cluster: processes on any number of machines that share a PostgreSQL database. Any of them submits graphs and asks
@@ -104,32 +100,9 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
     const plan = Plan.of(graph);
     const id = newRunId();
     const { database, store } = this.#connection;
-    const jobs = graph._jobs.map((job) => {
-      const { priority = "normal", retries, timeout, kill } = job._options;
-      const data: JobData = { fn: job._function.name };
-      if (job._options.name !== undefined) data.name = job.name;
-      if (job._args !== "") data.args = job._args;
-      if (job._uses.length > 0) data.uses = job._uses.map(([position, used]) => [position, used._index]);
-      if (plan.hasDependants(job._index)) data.blocks = true;
-      if (timeout !== undefined) data.limit = { timeout, kill: kill ?? false };
-      return {
-        ref: String(job._index),
-        name: job._function.queue,
-        data,
-        dependsOn: [...job._prerequisites].map((first) => String(first._index)),
-        options: {
-          id: jobIdOf(id, job._index),
-          priority: PRIORITIES[priority],
-          retryLimit: retries,
-          retryDelay: RETRY_AFTER,
-          retryBackoff: true,
-          retryDelayMax: LONGEST_RETRY,
-        },
-      };
-    });
     await database.transaction(async (sql) => {
       await store.insertRun(sql, id, name, plan);
-      await database.boss.flow(jobs, { db: sql });
+      await insertJobs(database.boss, sql, id, graph, plan);
       await store.notify(sql, READY);
     });
     return new Run(id, plan, this.#connection);

@@ -1,5 +1,10 @@
 /** The queues of pg-boss that a cluster uses, and what is in them. */
 import type { PgBoss } from "pg-boss";
+import type { Sql } from "./database.js";
+import type { ClusterJob, Graph } from "./graph.js";
+import { grouped } from "./grouped.js";
+import { jobIdOf } from "./ids.js";
+import type { Plan } from "./plan.js";
 
 /** Jobs that failed for good, as pg-boss puts them there: see failures.ts. */
 export const FAILED_QUEUE = "failed";
@@ -13,17 +18,17 @@ export const HEARTBEAT = 10;
 /** What is kept with a job in its queue. */
 export interface JobData {
   /** The function's name. */
-  fn: string;
+  readonly fn: string;
   /** Its own name. */
-  name?: string;
+  readonly name?: string;
   /** Its arguments, as text. */
-  args?: string;
+  readonly args?: string;
   /** Arguments that are other jobs' results. */
-  uses?: [position: number, job: number][];
+  readonly uses?: readonly (readonly [position: number, job: number])[];
   /** Whether any job depends on it. */
-  blocks?: boolean;
+  readonly blocks?: boolean;
   /** How long it may run, in milliseconds. */
-  limit?: { timeout: number; kill: boolean };
+  readonly limit?: { timeout: number; kill: boolean };
 }
 
 const DAY = 24 * 60 * 60;
@@ -43,4 +48,56 @@ export async function createQueues(boss: PgBoss, queues: readonly string[]): Pro
   // What is to be done about a failure must be done, however often it takes.
   await boss.createQueue(FAILED_QUEUE, { ...kept, retryLimit: 1_000_000, retryDelay: 1 });
   for (const queue of queues) await boss.createQueue(queue, { ...kept, deadLetter: FAILED_QUEUE });
+}
+
+const PRIORITIES = { high: 1, normal: 0, low: -1 };
+/** Seconds until a job that failed is tried again, as pg-boss counts them: 1 to 2, then 2 to 4, and so on. */
+const RETRY_AFTER = 1;
+const LONGEST_RETRY = 300;
+
+/** Writes a run's jobs into their queues, with their dependencies. */
+export async function insertJobs(boss: PgBoss, sql: Sql, run: string, graph: Graph, plan: Plan): Promise<void> {
+  const jobs = graph._jobs.map((job) => ({
+    ref: String(job._index),
+    name: job._function.queue,
+    data: dataOf(job, plan),
+    dependsOn: [...job._prerequisites].map((first) => String(first._index)),
+    options: optionsOf(job, run),
+  }));
+  if (jobs.some(({ dependsOn }) => dependsOn.length > 0)) {
+    await boss.flow(jobs, { db: sql });
+    return;
+  }
+  // pg-boss takes only jobs that depend on others as a flow.
+  for (const [queue, some] of grouped(jobs, ({ name }) => name)) {
+    await boss.insert(
+      queue,
+      some.map(({ data, options }) => ({ data, ...options })),
+      { db: sql },
+    );
+  }
+}
+
+function dataOf(job: ClusterJob<unknown>, plan: Plan): JobData {
+  const { name, timeout, kill = false } = job._options;
+  return {
+    fn: job._function.name,
+    ...(name !== undefined && { name }),
+    ...(job._args !== "" && { args: job._args }),
+    ...(job._uses.length > 0 && { uses: job._uses.map(([position, used]) => [position, used._index]) }),
+    ...(plan.hasDependants(job._index) && { blocks: true }),
+    ...(timeout !== undefined && { limit: { timeout, kill } }),
+  };
+}
+
+function optionsOf(job: ClusterJob<unknown>, run: string) {
+  const { priority = "normal", retries } = job._options;
+  return {
+    id: jobIdOf(run, job._index),
+    priority: PRIORITIES[priority],
+    retryLimit: retries,
+    retryDelay: RETRY_AFTER,
+    retryBackoff: true,
+    retryDelayMax: LONGEST_RETRY,
+  };
 }

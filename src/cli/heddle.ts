@@ -1,0 +1,88 @@
+#!/usr/bin/env node
+/** `heddle worker`: a worker of a cluster, until it is told to stop. */
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { Cluster } from "../cluster.js";
+
+const HELP = `heddle worker --url postgres://… --modules ./work.js [options]
+
+Takes jobs from a cluster's database and runs them, until SIGTERM or SIGINT: then it takes no more, waits for those
+that run, and gives the others back. A second signal ends it at once.
+
+  --url URL          the database (or HEDDLE_URL in the environment, which does not show in the list of processes)
+  --modules A,B      the modules whose functions it runs; the option may be given more than once
+  --threads N        worker threads, 1 to 256 (default: what the machine can run at once)
+  --concurrency N    asynchronous jobs in flight on each thread, at most (default: 64)
+  --schema NAME      the schema in the database (default: heddle)
+  --grace MS         how long to wait for running jobs when it is told to stop, in milliseconds (default: 30000)`;
+
+/** Something is wrong with what the user gave. */
+class UsageError extends Error {}
+
+const text = { type: "string" } as const;
+const OPTIONS = {
+  url: text,
+  modules: { type: "string", multiple: true },
+  threads: text,
+  concurrency: text,
+  schema: text,
+  grace: text,
+  help: { type: "boolean", short: "h" },
+} as const;
+
+function read(args: string[]) {
+  try {
+    return parseArgs({ args, options: OPTIONS, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+function whole(name: string, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  if (!/^\d+$/.test(value)) throw new UsageError(`--${name} must be a whole number, not "${value}"`);
+  return Number(value);
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = read(process.argv.slice(2));
+  if (values.help) return console.log(HELP);
+  const [command, ...more] = positionals;
+  if (command !== "worker" || more.length > 0) {
+    throw new UsageError(
+      command === undefined ? "what to do is missing" : `there is no command "${positionals.join(" ")}"`,
+    );
+  }
+  const url = values.url ?? process.env.HEDDLE_URL;
+  if (url === undefined) throw new UsageError("--url is missing: the database, such as postgres://user@host/database");
+  const modules = (values.modules ?? []).flatMap((each) => each.split(",")).filter((each) => each !== "");
+  if (modules.length === 0) throw new UsageError("--modules is missing: the modules whose functions are jobs");
+  const threads = whole("threads", values.threads);
+  const concurrency = whole("concurrency", values.concurrency);
+  const timeout = whole("grace", values.grace);
+
+  const addresses = modules.map((each) => (/^[a-z][a-z0-9+.-]+:/i.test(each) ? each : resolve(each)));
+  const cluster = await Cluster.connect({ url, modules: addresses, schema: values.schema });
+  cluster.on("error", (error) => console.error(`heddle: ${error.message}`));
+  const worker = await cluster.startWorker({ threads, concurrency });
+  console.log(`heddle: worker ${process.pid} is ready, for jobs of ${modules.join(", ")}`);
+  const signal = await new Promise<string>((told) => {
+    for (const each of ["SIGTERM", "SIGINT"] as const) {
+      process.once(each, () => {
+        told(each);
+        process.once(each, () => process.exit(1));
+      });
+    }
+  });
+  console.log(`heddle: ${signal}: waiting for ${worker.running} jobs`);
+  await worker.stop({ timeout });
+  await cluster.close();
+  console.log("heddle: stopped");
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof UsageError ? `heddle: ${error.message}\n\n${HELP}` : error);
+  process.exitCode = 1;
+}

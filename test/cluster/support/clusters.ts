@@ -1,0 +1,28 @@
+/** What tests of clusters share: files that jobs write to, and waiting for something to be so. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+
+export const WORK = new URL("./cluster-work.js", import.meta.url);
+
+/** A folder that is removed after the test. */
+export function folder(t: TestContext): (name: string) => string {
+  const path = mkdtempSync(join(tmpdir(), "heddle-"));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  return (name) => join(path, name);
+}
+
+/** The lines of a file, none where there is no file. */
+export function linesOf(file: string): string[] {
+  try {
+    return readFileSync(file, "utf8").split("\n").slice(0, -1);
+  } catch {
+    return [];
+  }
+}
+
+/** Waits until something is so. */
+export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 5));
+}
