@@ -15,6 +15,8 @@ import { Watch } from "./watch.js";
 import { ClusterWorker, type WorkerOptions } from "./worker.js";
 
 const MOST_LISTED = 10_000;
+/** How long the same error is not told again, in milliseconds. */
+const QUIET_FOR = 5000;
 
 /**
  * A cluster: processes on any number of machines that share a PostgreSQL database. Any of them submits graphs and asks
@@ -38,6 +40,7 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
   readonly #workers = new Set<ClusterWorker>();
   #unlisten: () => Promise<void> = async () => {};
   #closing: Promise<void> | undefined;
+  #reported = { message: "", at: 0 };
 
   /**
    * Connects to a database, and creates what a cluster needs there unless it is there.
@@ -189,6 +192,10 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
 
   /** Tells of what no call can throw; the process's own warnings are for those who don't listen. */
   #report(error: Error): void {
+    const now = performance.now();
+    // While the database is away, everything that asks it fails alike.
+    if (error.message === this.#reported.message && now - this.#reported.at < QUIET_FOR) return;
+    this.#reported = { message: error.message, at: now };
     if (this.listenerCount("error") > 0) this.emit("error", error);
     else process.emitWarning(error);
   }

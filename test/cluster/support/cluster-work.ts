@@ -103,3 +103,20 @@ export function mix(number: number, fails: boolean, ...before: Job<number>[]): n
   if (fails) throw new Error(`job ${number} fails with ${value}`);
   return value;
 }
+/** Takes some time, and says in which process. */
+export async function where(milliseconds: number): Promise<number> {
+  await new Promise((resolve) => setTimeout(resolve, milliseconds));
+  return process.pid;
+}
+/** Ends the whole process, as if it had been killed. */
+export function killProcess(): void {
+  process.kill(process.pid, "SIGKILL");
+}
+/** As `mix`, but takes some time. */
+export async function mixSlowly(number: number, fails: boolean, ...before: Job<number>[]): Promise<number> {
+  const values = await Promise.all(before);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const value = values.reduce((mixed, each) => (Math.imul(mixed, 31) + each) | 0, number);
+  if (fails) throw new Error(`job ${number} fails with ${value}`);
+  return value;
+}

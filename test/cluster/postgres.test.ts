@@ -1,0 +1,159 @@
+/** Worker processes that share a PostgreSQL server: they are killed, they are stopped, the server crashes. */
+import assert from "node:assert/strict";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { type TestContext, test } from "node:test";
+import { DependencyFailedError, JobCancelledError, JobFailedError } from "heddle";
+import { Cluster, type ClusterJob, type Run } from "heddle/cluster";
+import * as work from "./support/cluster-work.js";
+import { folder, linesOf, until } from "./support/clusters.js";
+import { freshSchema, NO_SERVER, restartServer, startProcess } from "./support/postgres.js";
+
+const OPTIONS = { timeout: 300_000, skip: NO_SERVER };
+const PROCESSES = 3;
+
+/** A cluster with worker processes. */
+async function withProcesses(t: TestContext, count = PROCESSES) {
+  const options = freshSchema();
+  const cluster = await Cluster.connect(options);
+  const errors: Error[] = [];
+  cluster.on("error", (error) => errors.push(error));
+  t.after(() => cluster.close());
+  const start = () => startProcess(t, options.schema);
+  const processes: ChildProcess[] = [];
+  for (let k = 0; k < count; k++) processes.push(await start());
+  return { cluster, options, processes, start, errors };
+}
+
+async function settled(run: Run, jobs: readonly ClusterJob<number>[]): Promise<readonly (number | Error)[]> {
+  return await Promise.all(jobs.map((job) => run.result(job).catch((error: Error) => error)));
+}
+
+/** The results of `mixSlowly`, computed plainly; undefined for what fails. */
+function plainly(reads: readonly (readonly number[])[], fails: ReadonlySet<number>): (number | undefined)[] {
+  const results: (number | undefined)[] = [];
+  for (const [k, before] of reads.entries()) {
+    const values = before.map((n) => results[n]);
+    if (fails.has(k) || values.includes(undefined)) results.push(undefined);
+    else results.push(values.reduce<number>((mixed, each) => (Math.imul(mixed, 31) + each!) | 0, k));
+  }
+  return results;
+}
+
+/** Layers of jobs, each of which reads three of the layer before. */
+function layered(cluster: Cluster, layers: number, width: number, fails: ReadonlySet<number>) {
+  const graph = cluster.graph();
+  const jobs: ClusterJob<number>[] = [];
+  const reads: number[][] = [];
+  for (let k = 0; k < layers * width; k++) {
+    const layer = Math.floor(k / width) - 1;
+    const before = layer < 0 ? [] : [0, 1, 7].map((step) => layer * width + ((k + step) % width));
+    reads.push(before);
+    const job = graph.spawn(work.mixSlowly, k, fails.has(k), ...before.map((n) => jobs[n]));
+    jobs.push(job.with({ retries: fails.has(k) ? 0 : 20 }));
+  }
+  return { graph, jobs, expected: plainly(reads, fails) };
+}
+
+test("processes share the jobs; others watch and attach", OPTIONS, async (t) => {
+  const { cluster, options, processes } = await withProcesses(t);
+  const graph = cluster.graph();
+  const jobs = Array.from({ length: 60 }, () => graph.spawn(work.where, 100));
+  const last = graph.spawn(work.sum, ...jobs).with({ name: "sum" });
+  const run = await cluster.submit(graph);
+  const other = await Cluster.connect(options);
+  t.after(() => other.close());
+  const attached = await other.attach(run.id);
+  const sum = await attached.result<number>("sum");
+  assert.equal(await run.result(last), sum);
+  const pids = await Promise.all(jobs.map((job) => run.result(job)));
+  assert.deepEqual(new Set(pids), new Set(processes.map(({ pid }) => pid)));
+  assert.equal((await attached.done).completed, 61);
+});
+
+test("workers are killed again and again: every job gets its outcome, once", OPTIONS, async (t) => {
+  const { cluster, processes, start } = await withProcesses(t);
+  const fails = new Set([30, 37]);
+  const { graph, jobs, expected } = layered(cluster, 12, 20, fails);
+  const run = await cluster.submit(graph);
+  for (let kills = 0; kills < 3; kills++) {
+    const before = (await run.status()).completed;
+    await until(async () => {
+      const { completed, state } = await run.status();
+      return state !== "running" || completed > before + 15;
+    });
+    processes[kills].kill("SIGKILL");
+    processes.push(await start());
+  }
+  const outcomes = await settled(run, jobs);
+  for (const [k, outcome] of outcomes.entries()) {
+    if (expected[k] !== undefined) assert.equal(outcome, expected[k], `job ${k}`);
+    else if (fails.has(k)) assert.match((outcome as Error).message, new RegExp(`job ${k} fails`));
+    else assert.ok(outcome instanceof DependencyFailedError, `job ${k}: ${String(outcome)}`);
+  }
+  const { completed, failed, state } = await run.done;
+  const good = expected.filter((each) => each !== undefined).length;
+  assert.deepEqual({ completed, failed, state }, { completed: good, failed: jobs.length - good, state: "failed" });
+});
+
+test("the server crashes in the middle: the run goes on", OPTIONS, async (t) => {
+  const { cluster, errors } = await withProcesses(t);
+  const { graph, jobs, expected } = layered(cluster, 12, 20, new Set());
+  const run = await cluster.submit(graph);
+  await until(async () => (await run.status()).completed > 40);
+  restartServer();
+  const outcomes = await settled(run, jobs);
+  assert.deepEqual(outcomes, expected);
+  assert.equal((await run.done).state, "completed");
+  // It was noticed, and told.
+  assert.ok(errors.length > 0);
+});
+
+test("a job that takes its worker with it fails when it may not be tried again; the run ends", OPTIONS, async (t) => {
+  const { cluster } = await withProcesses(t, 2);
+  const graph = cluster.graph();
+  const kills = graph.spawn(work.killProcess).with({ retries: 0 });
+  const next = graph.spawn(work.add, 1, 1).after(kills);
+  const other = graph.spawn(work.add, 1, 2);
+  const run = await cluster.submit(graph);
+  await assert.rejects(run.result(kills), (error: Error) => {
+    assert.ok(error instanceof JobFailedError);
+    assert.equal((error.cause as Error).name, "WorkerLostError");
+    assert.match(error.message, /job "killProcess" failed: .*it was tried 1 time/);
+    return true;
+  });
+  await assert.rejects(run.result(next), DependencyFailedError);
+  assert.equal(await run.result(other), 3);
+  assert.equal((await run.done).failed, 2);
+});
+
+test("SIGTERM: running jobs finish, then the process ends", OPTIONS, async (t) => {
+  const at = folder(t);
+  const { cluster, processes } = await withProcesses(t, 1);
+  const graph = cluster.graph();
+  const long = graph.spawn(work.until, at("go"), at("log"));
+  const run = await cluster.submit(graph);
+  await until(() => linesOf(at("log")).length === 1);
+  const exited = once(processes[0], "exit");
+  processes[0].kill("SIGTERM");
+  writeFileSync(at("go"), "");
+  assert.deepEqual(await exited, [0, null]);
+  assert.equal(await run.result(long), "went");
+  assert.deepEqual(linesOf(at("log")), ["started"]);
+});
+
+test("cancelling from another process asks running jobs to stop", OPTIONS, async (t) => {
+  const at = folder(t);
+  const { cluster, options } = await withProcesses(t, 1);
+  const graph = cluster.graph();
+  const long = graph.spawn(work.until, at("go"), at("log"));
+  const run = await cluster.submit(graph);
+  await until(() => linesOf(at("log")).length === 1);
+  const other = await Cluster.connect(options);
+  t.after(() => other.close());
+  await (await other.attach(run.id)).cancel();
+  await assert.rejects(run.result(long), JobCancelledError);
+  await until(() => linesOf(at("log")).includes("stopped"));
+  assert.equal((await run.done).state, "cancelled");
+});
