@@ -38,6 +38,10 @@ export class Database {
     const other = otherThanNode();
     if (other !== undefined) throw new Error(`heddle/cluster runs on Node 20.19 and newer; this is ${other}`);
     const { PgBoss, fromPglite } = await optional("pg-boss", "pg-boss@12", () => import("pg-boss"));
+    // On Node 20, npm installs pg-boss 10 unless it is told which: that one has none of what is needed here.
+    if (typeof PgBoss?.prototype?.resolveFlow !== "function") {
+      throw new Error("this needs pg-boss 12.38 or newer, and an older one is installed: npm install pg-boss@12");
+    }
     const common: ConstructorOptions = {
       schema,
       schedule: false,
