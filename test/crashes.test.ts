@@ -13,10 +13,12 @@ import {
 import { watchWorkers } from "../bench/soak/crashes.js";
 import * as work from "./support/crash-work.js";
 import * as doomed from "./support/doomed-work.js";
+import * as early from "./support/early-work.js";
+import { HANGS, until } from "./support/hangs.js";
 
 const WORK = new URL("./support/crash-work.js", import.meta.url);
+const EARLY = new URL("./support/early-work.js", import.meta.url);
 const DOOMED = new URL("./support/doomed-work.js", import.meta.url);
-const HANGS = { timeout: 120_000 };
 
 async function create(threads: number, options: Partial<JobSystemOptions> = {}) {
   const jobs = await JobSystem.create({ threads, modules: [WORK], ...options });
@@ -118,7 +120,7 @@ test("memory that runs out ends only the worker", HANGS, async () => {
 test("an error outside of any job is reported, and the worker replaced", HANGS, async () => {
   const { jobs, errors } = await create(1);
   await jobs.run(work.throwOutside);
-  while (errors.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  await until(() => errors.length > 0);
   assert.match(errors[0].message, /a worker thread ended unexpectedly with code 1: outside of any job/);
   await stillWorks(jobs);
   await jobs.shutdown();
@@ -128,7 +130,7 @@ test("an error outside of any job is reported, and the worker replaced", HANGS, 
 test("a crash that nobody waits for is reported", HANGS, async () => {
   const { jobs, errors } = await create(2);
   jobs.run(work.exit, 9);
-  while (errors.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  await until(() => errors.length > 0);
   isCrash(9, "exit")(errors[0]);
   await jobs.shutdown();
 });
@@ -175,7 +177,7 @@ test("jobs that a dead worker's job has made still run, once each", HANGS, async
   for (let round = 0; round < 5; round++) {
     const cells = new Int32Array(new SharedArrayBuffer(4 * 200));
     await assert.rejects(async () => await jobs.run(work.exitAsParent, cells, 100), isCrash(4, "exitAsParent"));
-    while (cells.some((runs) => runs === 0)) await jobs.run(work.sleep, 1);
+    await until(() => cells.every((runs) => runs > 0));
     assert.ok(cells.every((runs) => runs === 1));
   }
   await jobs.shutdown();
@@ -223,9 +225,7 @@ test(
     const errors: Error[] = [];
     jobs.on("error", (error) => errors.push(error));
     const never = jobs.spawn(doomed.nothing);
-    while (!errors.some((error) => /that was 10 times/.test(error.message))) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    await until(() => errors.some((error) => /that was 10 times/.test(error.message)));
     const pattern = /ended unexpectedly with code 1: doomed; that was 10 times/;
     assert.throws(
       () => jobs.run(doomed.nothing),
@@ -235,6 +235,35 @@ test(
     await jobs.shutdown();
   },
 );
+
+test("a worker that dies while others are still starting is replaced", HANGS, async () => {
+  const workers = watchWorkers();
+  const deaths = new BroadcastChannel(early.DEATHS);
+  process.env[early.DIES] = "1";
+  const tell = setInterval(() => {
+    if (workers.all.size !== 1) return;
+    // Not again, for those that take the place of one.
+    delete process.env[early.DIES];
+    deaths.postMessage(1);
+  }, 1);
+  const errors: Error[] = [];
+  try {
+    const jobs = await JobSystem.create({ threads: 2, modules: [EARLY] });
+    jobs.on("error", (error) => errors.push(error));
+    await until(() => errors.length > 0);
+    assert.match(errors[0].message, /ended unexpectedly with code 1: early; another has taken its place/);
+    const sums = Array.from({ length: 200 }, (_, k) => jobs.run(early.add, k, 1));
+    assert.deepEqual(
+      await Promise.all(sums),
+      sums.map((_, k) => k + 1),
+    );
+    await jobs.shutdown();
+    assert.equal(errors.length, 1);
+  } finally {
+    clearInterval(tell);
+    deaths.close();
+  }
+});
 
 test("retries: a job whose worker dies is run again with the same arguments, as often as it may", HANGS, async () => {
   const { jobs, errors } = await create(2);
