@@ -225,7 +225,13 @@ test(
     const errors: Error[] = [];
     jobs.on("error", (error) => errors.push(error));
     const never = jobs.spawn(doomed.nothing);
-    await until(() => errors.some((error) => /that was 10 times/.test(error.message)));
+    process.env[doomed.DOOMED] = "1";
+    try {
+      await assert.rejects(async () => await jobs.run(doomed.exit, 1), isCrash(1, "exit"));
+      await until(() => errors.some((error) => /that was 10 times/.test(error.message)));
+    } finally {
+      delete process.env[doomed.DOOMED];
+    }
     const pattern = /ended unexpectedly with code 1: doomed; that was 10 times/;
     assert.throws(
       () => jobs.run(doomed.nothing),
@@ -238,17 +244,17 @@ test(
 
 test("a worker that dies while others are still starting is replaced", HANGS, async () => {
   const workers = watchWorkers();
-  const deaths = new BroadcastChannel(early.DEATHS);
-  process.env[early.DIES] = "1";
+  const orders = new BroadcastChannel(early.ORDERS);
+  process.env[early.TOLD] = "1";
   const tell = setInterval(() => {
-    if (workers.all.size !== 1) return;
-    // Not again, for those that take the place of one.
-    delete process.env[early.DIES];
-    deaths.postMessage(1);
+    // The first, when it is ready; the second, when that has died.
+    if (workers.all.size === 2 && workers.ready.size === 1) orders.postMessage(1);
+    if (workers.all.size === 1) orders.postMessage(2);
   }, 1);
   const errors: Error[] = [];
   try {
     const jobs = await JobSystem.create({ threads: 2, modules: [EARLY] });
+    delete process.env[early.TOLD];
     jobs.on("error", (error) => errors.push(error));
     await until(() => errors.length > 0);
     assert.match(errors[0].message, /ended unexpectedly with code 1: early; another has taken its place/);
@@ -261,7 +267,8 @@ test("a worker that dies while others are still starting is replaced", HANGS, as
     assert.equal(errors.length, 1);
   } finally {
     clearInterval(tell);
-    deaths.close();
+    orders.close();
+    delete process.env[early.TOLD];
   }
 });
 

@@ -189,7 +189,7 @@ test(
 );
 
 test("shutdown runs pinned jobs and what follows them", HANGS, async () => {
-  for (let round = 0; round < 9; round++) {
+  for (let round = 0; round < 6; round++) {
     const cells = shared(Int32Array, 1);
     const outcomes: Promise<unknown>[] = [];
     await withWorkers([1, 2, 3], async (jobs) => {
@@ -205,7 +205,7 @@ test("shutdown runs pinned jobs and what follows them", HANGS, async () => {
 });
 
 test("a shutdown that the main thread waits through runs pinned jobs and what follows them", HANGS, async () => {
-  for (let round = 0; round < 6; round++) {
+  for (let round = 0; round < 3; round++) {
     await withWorkers([1, 2, 3], async (jobs) => {
       const cells = shared(Int32Array, 1);
       jobs.run(work.pass, cells, 7);

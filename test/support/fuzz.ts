@@ -14,7 +14,7 @@ const watchdog = new Worker(
   `setTimeout(() => {
     require("node:fs").writeSync(2, "these tests hang");
     process.kill(process.pid, "SIGKILL");
-  }, ${2 * HANGS.timeout})`,
+  }, ${HANGS.timeout})`,
   { eval: true },
 );
 watchdog.unref();

@@ -2,9 +2,9 @@
 import { after } from "node:test";
 
 /** Options of a test that could hang. It fails after this time, in milliseconds, which no test takes on the busiest machine. */
-export const HANGS = { timeout: 240_000 };
+export const HANGS = { timeout: 480_000 };
 /** How long a test waits for one condition or one program, in milliseconds: shorter, so that it can say what it was. */
-export const PATIENCE = HANGS.timeout / 2;
+export const PATIENCE = HANGS.timeout / 4;
 /** How long the process may go on after its last test, in milliseconds. */
 const LONGEST_END = 60_000;
 
