@@ -32,7 +32,7 @@ const LANES = 8;
 /** In milliseconds. */
 const SAMPLE_EVERY = 500;
 const SHOW_EVERY = 10_000;
-const SHUTDOWN_DEADLINE = 60_000;
+const SHUTDOWN_DEADLINE = 180_000;
 
 const minutes = numberOf("minutes", 0, 1e6);
 const threads = numberOf("threads", 1, 256);

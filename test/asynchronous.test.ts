@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { DependencyFailedError, type Job, JobFailedError, ShutdownError, shared, WouldBlockError } from "heddle";
+import { HANGS, until } from "./support/hangs.js";
 import { withSystem } from "./support/systems.js";
 import * as work from "./support/work.js";
-
-/** Fails a test that hangs. */
-const HANGS = { timeout: 60_000 };
 
 test("an asynchronous job is done when its promise settles", HANGS, async () => {
   for (const threads of [1, 3]) {
@@ -120,13 +118,13 @@ test("shutdown waits for asynchronous jobs; by force it does not", HANGS, async 
     const started = shared(Int32Array, 1);
     pending = jobs.run(work.never, started);
     const outcome = assert.rejects(async () => await pending, ShutdownError);
-    while (Atomics.load(started, 0) === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    await until(() => Atomics.load(started, 0) === 1);
     assert.deepEqual(await jobs.shutdown({ force: true }), { neverScheduled: {} });
     await outcome;
   });
 });
 
-test("a job that waits runs what is ready behind asynchronous jobs, on one thread and on more", async () => {
+test("a job that waits runs what is ready behind asynchronous jobs, on one thread and on more", HANGS, async () => {
   for (const threads of [1, 2]) {
     await withSystem({ threads }, async (jobs) => {
       for (let k = 0; k < 20; k++) assert.equal(await jobs.run(work.waitBehindLater, k), k);

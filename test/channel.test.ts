@@ -7,8 +7,9 @@ import fc from "fast-check";
 import { Channel, ChannelClosedError, JobFailedError, PayloadTooLargeError, shared, WaitGroup } from "heddle";
 import type { Part } from "./support/channel-thread.js";
 import * as work from "./support/channel-work.js";
+import { HANGS, PATIENCE, until } from "./support/hangs.js";
 import { withSystem } from "./support/systems.js";
-import { HANGS, onThreads } from "./sync/support/threads.js";
+import { onThreads } from "./sync/support/threads.js";
 
 const WORK = new URL("./support/channel-work.js", import.meta.url);
 const THREAD = new URL("./support/channel-thread.js", import.meta.url);
@@ -17,16 +18,14 @@ const DONE = { value: undefined, done: true };
 const message = <T>(value: T) => ({ value, done: false });
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-/** Goes round the event loop until `condition` holds. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await turn();
-}
-
 /** Runs a program on its own, which fails if it hangs. @returns its exit code and what it printed */
 function run(program: string): [number | null, string, string] {
-  const { timeout } = HANGS;
   const cwd = fileURLToPath(new URL("../..", import.meta.url));
-  const done = spawnSync(process.execPath, ["--input-type=module", "-e", program], { cwd, encoding: "utf8", timeout });
+  const done = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
+    cwd,
+    encoding: "utf8",
+    timeout: PATIENCE,
+  });
   return [done.status, done.stdout, done.stderr];
 }
 

@@ -8,11 +8,12 @@ import { fileURLToPath } from "node:url";
 import { JobSystem } from "heddle";
 import { summaryGraph, WORK } from "../examples/flights/graph.js";
 import { summarize } from "../examples/flights/sequential.js";
+import { HANGS, PATIENCE } from "./support/hangs.js";
 
 const FILE = new URL("../../node_modules/vega-datasets/data/flights-200k.json", import.meta.url);
 const MAIN = fileURLToPath(new URL("../examples/flights/main.js", import.meta.url));
 
-test("the graph of jobs gives exactly what a sequential computation gives", async () => {
+test("the graph of jobs gives exactly what a sequential computation gives", HANGS, async () => {
   const file = readFileSync(FILE);
   const expected = summarize(file.toString("utf8"));
   assert.ok(expected.flights >= 200_000);
@@ -26,9 +27,10 @@ test("the graph of jobs gives exactly what a sequential computation gives", asyn
   }
 });
 
-test("the program prints a table, writes a chart, and refuses wrong input", () => {
+test("the program prints a table, writes a chart, and refuses wrong input", HANGS, () => {
   const folder = mkdtempSync(join(tmpdir(), "heddle-flights-"));
-  const run = (...args: string[]) => spawnSync(process.execPath, [MAIN, ...args], { encoding: "utf8" });
+  const run = (...args: string[]) =>
+    spawnSync(process.execPath, [MAIN, ...args], { encoding: "utf8", timeout: PATIENCE });
   try {
     const input = join(folder, "few.json");
     writeFileSync(input, '[{"delay":5,"distance":300,"time":1.5},\n {"delay":7,"distance":900,"time":1.0}]\n');

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import { type Job, JobSystem, type JobSystemOptions, shared } from "heddle";
-import { anyOdd, assertHelpful, check, GUARD, ODD_WORK, stillWorks, withOddSystem } from "./support/fuzz.js";
+import { anyOdd, assertHelpful, check, ODD_WORK, stillWorks, withOddSystem } from "./support/fuzz.js";
 import { ODD, ODD_NAMES, type OddName } from "./support/odd.js";
 import * as work from "./support/odd-work.js";
 
@@ -28,7 +28,7 @@ async function attempt(what: () => unknown): Promise<void> {
   }
 }
 
-test("a system's first call with no function at all is refused", GUARD, async () => {
+test("a system's first call with no function at all is refused", async () => {
   await withOddSystem({ threads: 1 }, async (jobs) => {
     for (const call of [jobs.run, jobs.spawn, jobs.group().run] as ((...args: unknown[]) => unknown)[]) {
       const self = call === jobs.run || call === jobs.spawn ? jobs : jobs.group();
@@ -39,7 +39,7 @@ test("a system's first call with no function at all is refused", GUARD, async ()
   });
 });
 
-test("odd functions are refused", GUARD, async () => {
+test("odd functions are refused", async () => {
   await withOddSystem({ threads: 1 }, async (jobs) => {
     const functions: unknown[] = ODD_NAMES.map(odd);
     functions.push(
@@ -61,7 +61,7 @@ test("odd functions are refused", GUARD, async () => {
   });
 });
 
-test("odd values instead of jobs", GUARD, async () => {
+test("odd values instead of jobs", async () => {
   await withOddSystem({ threads: 2 }, async (jobs) => {
     for (const name of ODD_NAMES) {
       const job = jobs.spawn(work.add, 1, 2);
@@ -79,7 +79,7 @@ test("odd values instead of jobs", GUARD, async () => {
   });
 });
 
-test("`then` of jobs and groups with odd arguments settles as a promise's does", GUARD, async () => {
+test("`then` of jobs and groups with odd arguments settles as a promise's does", async () => {
   await withOddSystem({ threads: 2 }, async (jobs) => {
     const callable = new Set<OddName>(ODD_NAMES.filter((name) => typeof odd(name) === "function"));
     for (const name of ODD_NAMES) {
@@ -100,7 +100,7 @@ test("`then` of jobs and groups with odd arguments settles as a promise's does",
   });
 });
 
-test("the same job awaited many times, and in all ways", GUARD, async () => {
+test("the same job awaited many times, and in all ways", async () => {
   await withOddSystem({ threads: 2 }, async (jobs) => {
     const job = jobs.spawn(work.add, 1, 2);
     const many = Array.from({ length: 1000 }, () => job.then((value) => value));
@@ -113,7 +113,7 @@ test("the same job awaited many times, and in all ways", GUARD, async () => {
   });
 });
 
-test("odd options", GUARD, async () => {
+test("odd options", async () => {
   const create = (options: unknown) => JobSystem.create(options as JobSystemOptions);
   const refused = (options: unknown) =>
     attempt(async () => {
@@ -140,7 +140,7 @@ test("odd options", GUARD, async () => {
   await assert.rejects(create(getter), EvalError);
 });
 
-test("odd options of shutdown reject, and shut nothing down", GUARD, async () => {
+test("odd options of shutdown reject, and shut nothing down", async () => {
   await withOddSystem({ threads: 1 }, async (jobs) => {
     for (const options of [null, true, "force", 1, Symbol("s"), 1n, () => {}]) {
       await assert.rejects(jobs.shutdown(options as never), /shutdown needs no options, or \{ force: true \}, not/);
@@ -154,7 +154,7 @@ test("odd options of shutdown reject, and shut nothing down", GUARD, async () =>
   });
 });
 
-test("odd options of a job are refused by name, and leave the job as it was", GUARD, async () => {
+test("odd options of a job are refused by name, and leave the job as it was", async () => {
   await withOddSystem({ threads: 2 }, async (jobs) => {
     const controller = new AbortController();
     const refuse = (options: unknown, because: RegExp | ((error: unknown) => boolean)) => {
@@ -221,7 +221,7 @@ function asExpected(because: RegExp): (error: unknown) => boolean {
   return (error) => error instanceof EvalError || /has been revoked/.test(String(error)) || because.test(String(error));
 }
 
-test("shared() with odd types and lengths", GUARD, async () => {
+test("shared() with odd types and lengths", async () => {
   const make = shared as (type: unknown, length: unknown) => ArrayBufferView;
   for (const name of ODD_NAMES) {
     assert.throws(() => make(odd(name), 4), /type must be a typed array constructor such as Float32Array/, name);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { JobSystem, UnknownJobFunctionError } from "heddle";
-import { assertHelpful, GUARD, ODD_WORK, stillWorks } from "./support/fuzz.js";
+import { assertHelpful, ODD_WORK, stillWorks } from "./support/fuzz.js";
 
 /** A module of its own, in the URL. */
 function source(text: string): string {
@@ -41,7 +41,7 @@ async function withFiles(files: Record<string, string>, body: (folder: string) =
   }
 }
 
-test("ten thousand modules, whose functions all have the same name", GUARD, async () => {
+test("ten thousand modules, whose functions all have the same name", async () => {
   const modules = Array.from({ length: 10_000 }, (_, k) => source(`export function f() { return ${k}; }`));
   const jobs = await JobSystem.create({ threads: 1, modules });
   try {
@@ -51,7 +51,7 @@ test("ten thousand modules, whose functions all have the same name", GUARD, asyn
   }
 });
 
-test("a module with a thousand functions, and the same one twice", GUARD, async () => {
+test("a module with a thousand functions, and the same one twice", async () => {
   const text = Array.from({ length: 1000 }, (_, k) => `export const f${k} = () => ${k};`).join("\n");
   await withModules([source(text), source(text)], async (jobs) => {
     const exports = await exportsOf(source(text));
@@ -60,7 +60,7 @@ test("a module with a thousand functions, and the same one twice", GUARD, async 
   });
 });
 
-test("what is no function is left alone: classes, values, proxies", GUARD, async () => {
+test("what is no function is left alone: classes, values, proxies", async () => {
   const text = `export class Class {}
     export const proxy = new Proxy(() => 7, {});
     export const { proxy: revoked, revoke } = Proxy.revocable(() => 1, {});
@@ -83,7 +83,7 @@ test("what is no function is left alone: classes, values, proxies", GUARD, async
   });
 });
 
-test("CommonJS: exports with getters, and a default export that is itself", GUARD, async () => {
+test("CommonJS: exports with getters, and a default export that is itself", async () => {
   const files = {
     "getter.cjs": "module.exports = { get f() { return f; }, g: () => 2 }; function f() { return 1; }",
     "itself.cjs": "module.exports = { f: () => 3 }; module.exports.default = module.exports;",
@@ -104,7 +104,7 @@ test("CommonJS: exports with getters, and a default export that is itself", GUAR
   });
 });
 
-test("modules whose exports differ by thread are refused with the first difference", GUARD, async () => {
+test("modules whose exports differ by thread are refused with the first difference", async () => {
   for (const [text, difference] of [
     ["export const a = () => 1, b = isMainThread ? () => 2 : undefined;", /number 1: none of 1\).*"b" of 2/],
     ["export const a = isMainThread ? undefined : () => 1, b = () => 2;", /number 0: "a" of 2\).*"b" of 1/],
@@ -123,7 +123,7 @@ test("modules whose exports differ by thread are refused with the first differen
   }
 });
 
-test("modules that fail on workers only make create reject, whatever they throw", GUARD, async () => {
+test("modules that fail on workers only make create reject, whatever they throw", async () => {
   for (const [thrown, message] of [
     ["undefined", /a module threw undefined when a worker loaded it/],
     ['Symbol("odd")', /a module threw Symbol\(odd\)/],
@@ -143,7 +143,7 @@ test("modules that fail on workers only make create reject, whatever they throw"
   }
 });
 
-test("odd module names", GUARD, async () => {
+test("odd module names", async () => {
   for (const name of ["", "work.js", "./work.js", "../work.js", "work", "C", "a b"]) {
     await assert.rejects(JobSystem.create({ threads: 1, modules: [name] }), (error: unknown) => {
       assertHelpful(error);

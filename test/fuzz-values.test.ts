@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import { JobFailedError, PayloadTooLargeError, shared } from "heddle";
-import { anyOdd, anyPlaces, assertHelpful, check, GUARD, stillWorks, withOddSystem } from "./support/fuzz.js";
+import { anyOdd, anyPlaces, assertHelpful, check, stillWorks, withOddSystem } from "./support/fuzz.js";
+import { HANGS } from "./support/hangs.js";
 import { nested, ODD_NAMES, oddIn } from "./support/odd.js";
 import * as work from "./support/odd-work.js";
 
 const ignore = work.ignore as (...values: unknown[]) => number;
 
-test("odd arguments arrive, or are refused with their place", GUARD, async () => {
+test("odd arguments arrive, or are refused with their place", async () => {
   await withOddSystem({ threads: 2 }, async (jobs) => {
     const attempt = async (args: readonly unknown[]) => {
       let job: PromiseLike<number>;
@@ -33,7 +34,7 @@ test("odd arguments arrive, or are refused with their place", GUARD, async () =>
   });
 });
 
-test("odd arguments of a group's jobs", GUARD, async () => {
+test("odd arguments of a group's jobs", async () => {
   await withOddSystem({ threads: 2 }, async (jobs) => {
     const group = jobs.group();
     await check(
@@ -51,7 +52,7 @@ test("odd arguments of a group's jobs", GUARD, async () => {
   });
 });
 
-test("odd results arrive, or the job fails and says why", GUARD, async () => {
+test("odd results arrive, or the job fails and says why", async () => {
   await withOddSystem({ threads: 2 }, async (jobs) => {
     const attempt = async (name: (typeof ODD_NAMES)[number], places: Parameters<typeof work.returnOdd>[1]) => {
       const job = jobs.run(work.returnOdd, name, places);
@@ -75,7 +76,7 @@ test("odd results arrive, or the job fails and says why", GUARD, async () => {
   });
 });
 
-test("values that are nested too deeply are refused, or fail where they cannot be read", GUARD, async () => {
+test("values that are nested too deeply are refused, or fail where they cannot be read", async () => {
   await withOddSystem({ threads: 2 }, async (jobs) => {
     assert.throws(() => jobs.run(ignore, nested(100_000)), /argument 0 cannot be copied.*nested too deeply/);
     for (const name of ["deep", "deep for a small stack"] as const) {
@@ -88,7 +89,7 @@ test("values that are nested too deeply are refused, or fail where they cannot b
   });
 });
 
-test("values that no block can hold are refused as too large", GUARD, async () => {
+test("values that no block can hold are refused as too large", async () => {
   await withOddSystem({ threads: 1 }, async (jobs) => {
     const large = new ArrayBuffer(2 ** 30);
     for (const value of [large, new Uint8Array(large), { inside: [new DataView(large)] }]) {
@@ -113,7 +114,7 @@ test("values that no block can hold are refused as too large", GUARD, async () =
 
 test(
   "views of odd buffers: what is detached or out of bounds is refused, what tracks a length has the present one",
-  GUARD,
+  HANGS,
   async () => {
     await withOddSystem({ threads: 2 }, async (jobs) => {
       for (const name of [
@@ -141,7 +142,7 @@ test(
   },
 );
 
-test("a handle of another system is refused as that", GUARD, async () => {
+test("a handle of another system is refused as that", async () => {
   await withOddSystem({ threads: 1 }, async (jobs) => {
     await withOddSystem({ threads: 1 }, (other) => {
       const foreign = other.spawn(work.add, 1, 2);
@@ -157,7 +158,7 @@ test("a handle of another system is refused as that", GUARD, async () => {
   });
 });
 
-test("getters that use the system while their object is being copied", GUARD, async () => {
+test("getters that use the system while their object is being copied", async () => {
   await withOddSystem({ threads: 2 }, async (jobs) => {
     const inner: PromiseLike<number>[] = [];
     const busy = (k: number) => ({
@@ -177,7 +178,7 @@ test("getters that use the system while their object is being copied", GUARD, as
   });
 });
 
-test("ten thousand arguments, spread and sparse", GUARD, async () => {
+test("ten thousand arguments, spread and sparse", async () => {
   await withOddSystem({ threads: 2 }, async (jobs) => {
     const numbers = Array.from({ length: 10_000 }, (_, k) => k);
     assert.equal(await jobs.run(work.sum, ...numbers), 49_995_000);

@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { DependencyCycleError, JobFailedError, shared } from "heddle";
-import { GUARD, stillWorks, withOddSystem } from "./support/fuzz.js";
+import { stillWorks, withOddSystem } from "./support/fuzz.js";
+import { HANGS } from "./support/hangs.js";
 import * as work from "./support/odd-work.js";
 
 /** A job has failed because a wait inside it, or inside one that it waits for, could never end. */
 const inCircle = (error: unknown) =>
   error instanceof JobFailedError && /jobs depend on each other in a circle: .*waitForKept/.test(error.message);
 
-test("a job that waits for itself fails, instead of waiting for ever", GUARD, async () => {
+test("a job that waits for itself fails, instead of waiting for ever", async () => {
   await withOddSystem({ threads: 1 }, async (jobs) => {
     await assert.rejects(async () => await jobs.run(work.keepAndWait), inCircle);
     // The handle comes from the main thread.
@@ -19,7 +20,7 @@ test("a job that waits for itself fails, instead of waiting for ever", GUARD, as
   });
 });
 
-test("a job that waits for one that runs after it fails, instead of waiting for ever", GUARD, async () => {
+test("a job that waits for one that runs after it fails, instead of waiting for ever", async () => {
   await withOddSystem({ threads: 1 }, async (jobs) => {
     const first = jobs.spawn(work.waitForKept);
     const middle = jobs.spawn(work.add, 1, 2).after(first);
@@ -32,7 +33,7 @@ test("a job that waits for one that runs after it fails, instead of waiting for 
   });
 });
 
-test("an asynchronous job that waits for itself fails, whenever it does so", GUARD, async () => {
+test("an asynchronous job that waits for itself fails, whenever it does so", async () => {
   await withOddSystem({ threads: 1 }, async (jobs) => {
     for (const [fn, expected] of [
       [work.waitForKeptAtOnce, /jobs depend on each other in a circle: .*waitForKept/],
@@ -46,7 +47,7 @@ test("an asynchronous job that waits for itself fails, whenever it does so", GUA
   });
 });
 
-test("the main thread, in a job that it executes, too", GUARD, async () => {
+test("the main thread, in a job that it executes, too", async () => {
   await withOddSystem({ threads: 2 }, async (jobs) => {
     // Workers have no kept handle, so that there the job ends at once; the main thread's copy of the module has one.
     for (let k = 0; k < 20; k++) {
@@ -66,7 +67,7 @@ test("the main thread, in a job that it executes, too", GUARD, async () => {
 
 test(
   "the main thread does not run out of stack while it waits, however deep the jobs wait that it executes",
-  GUARD,
+  HANGS,
   async () => {
     await withOddSystem({ threads: 2 }, async (jobs) => {
       for (let k = 0; k < 5; k++) {
@@ -83,7 +84,7 @@ test(
   },
 );
 
-test("jobs that wait inside jobs for others are not taken for that", GUARD, async () => {
+test("jobs that wait inside jobs for others are not taken for that", async () => {
   for (const threads of [1, 2, 4]) {
     await withOddSystem({ threads }, async (jobs) => {
       for (let k = 0; k < 50; k++) {

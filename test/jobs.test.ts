@@ -12,18 +12,19 @@ import {
   shared,
   UnknownJobFunctionError,
 } from "heddle";
+import { HANGS, PATIENCE, until } from "./support/hangs.js";
 import { WORK, withSystem } from "./support/systems.js";
 import * as work from "./support/work.js";
 
 for (const threads of [1, 2, 5]) {
-  test(`fork–join: fib(${threads === 1 ? 18 : 25}) on ${threads} threads`, async () => {
+  test(`fork–join: fib(${threads === 1 ? 18 : 25}) on ${threads} threads`, HANGS, async () => {
     await withSystem({ threads }, async (jobs) => {
       assert.equal(await jobs.run(work.fib, threads === 1 ? 18 : 25), threads === 1 ? 2584 : 75025);
       assert.equal(jobs.run(work.fib, 12).wait(), 144);
     });
   });
 
-  test(`wait, await, Promise.all and groups on ${threads} threads`, async () => {
+  test(`wait, await, Promise.all and groups on ${threads} threads`, HANGS, async () => {
     await withSystem({ threads }, async (jobs) => {
       assert.equal(jobs.spawn(work.add, 1, 2).wait(), 3);
       assert.equal(await jobs.spawn(work.add, 3, 4), 7);
@@ -47,7 +48,7 @@ for (const threads of [1, 2, 5]) {
   });
 }
 
-test("waiting inside jobs 1,000 deep works, and too deep is an error, not a crash", async () => {
+test("waiting inside jobs 1,000 deep works, and too deep is an error, not a crash", HANGS, async () => {
   await withSystem({ threads: 2 }, async (jobs) => {
     assert.equal(await jobs.run(work.down, 1000), 1000);
     await assert.rejects(async () => await jobs.run(work.down, 5000), /jobs wait inside jobs 1500 deep/);
@@ -55,7 +56,7 @@ test("waiting inside jobs 1,000 deep works, and too deep is an error, not a cras
   });
 });
 
-test("a failure reaches every waiter with its cause", async () => {
+test("a failure reaches every waiter with its cause", HANGS, async () => {
   await withSystem({ threads: 2 }, async (jobs) => {
     const job = jobs.spawn(work.boom, "bad luck");
     const check = (error: unknown) => {
@@ -86,7 +87,7 @@ test("a failure reaches every waiter with its cause", async () => {
   });
 });
 
-test("what depends on a failed job does not run and fails with the first cause", async () => {
+test("what depends on a failed job does not run and fails with the first cause", HANGS, async () => {
   await withSystem({ threads: 3 }, async (jobs) => {
     const cells = shared(Int32Array, 2);
     const bad = jobs.spawn(work.boom, "first");
@@ -103,7 +104,7 @@ test("what depends on a failed job does not run and fails with the first cause",
   });
 });
 
-test("a group rejects with its first failure and can be used again", async () => {
+test("a group rejects with its first failure and can be used again", HANGS, async () => {
   await withSystem({ threads: 2 }, async (jobs) => {
     const group = jobs.group();
     for (let k = 0; k < 100; k++) group.run(k % 10 === 3 ? work.boom : work.nothing, "in a group");
@@ -115,7 +116,7 @@ test("a group rejects with its first failure and can be used again", async () =>
   });
 });
 
-test("a cycle is found when it is scheduled, named, and nothing of it has run", async () => {
+test("a cycle is found when it is scheduled, named, and nothing of it has run", HANGS, async () => {
   await withSystem({ threads: 2 }, async (jobs) => {
     const cells = shared(Int32Array, 1);
     const a = jobs.spawn(work.count, cells, 0);
@@ -139,7 +140,7 @@ test("a cycle is found when it is scheduled, named, and nothing of it has run", 
   });
 });
 
-test("prerequisites come before scheduling; a prerequisite that is done counts as met", async () => {
+test("prerequisites come before scheduling; a prerequisite that is done counts as met", HANGS, async () => {
   await withSystem({ threads: 2 }, async (jobs) => {
     const first = jobs.run(work.add, 1, 1);
     await first;
@@ -152,7 +153,7 @@ test("prerequisites come before scheduling; a prerequisite that is done counts a
   });
 });
 
-test("wrong input is refused with the name of what was wrong", async () => {
+test("wrong input is refused with the name of what was wrong", HANGS, async () => {
   await withSystem({ threads: 2 }, async (jobs) => {
     assert.throws(() => jobs.spawn(() => 1), UnknownJobFunctionError);
     assert.throws(
@@ -175,7 +176,7 @@ test("wrong input is refused with the name of what was wrong", async () => {
   await assert.rejects(JobSystem.create(undefined as never), /needs options/);
 });
 
-test("a module that does not load or throws makes create reject, and no worker is left", async () => {
+test("a module that does not load or throws makes create reject, and no worker is left", HANGS, async () => {
   const missing = new URL("./support/missing.js", import.meta.url);
   await assert.rejects(JobSystem.create({ threads: 2, modules: [missing] }), /missing\.js/);
   const source = (text: string) => `data:text/javascript,${encodeURIComponent(text)}`;
@@ -189,7 +190,7 @@ test("a module that does not load or throws makes create reject, and no worker i
   await assert.rejects(JobSystem.create({ threads: 2, modules: [renamed] }), /must not depend on the thread/);
 });
 
-test("shutdown finishes what is scheduled; after it every call throws", async () => {
+test("shutdown finishes what is scheduled; after it every call throws", HANGS, async () => {
   const jobs = await JobSystem.create({ threads: 2, modules: [WORK] });
   const cells = shared(Int32Array, 1);
   const group = jobs.group();
@@ -211,17 +212,22 @@ test("shutdown finishes what is scheduled; after it every call throws", async ()
   assert.deepEqual(await jobs.shutdown(), report);
 });
 
-test("a forced shutdown cancels what has not started, and every waiter settles", async () => {
+test("a forced shutdown cancels what has not started, and every waiter settles", HANGS, async () => {
   const jobs = await JobSystem.create({ threads: 2, modules: [WORK] });
-  const many = Array.from({ length: 200 }, () => jobs.run(work.sleep, 5));
-  const outcomes = Promise.allSettled(many);
-  await jobs.shutdown({ force: true });
-  const rejected = (await outcomes).filter((each) => each.status === "rejected");
-  assert.ok(rejected.length > 100, `${rejected.length} were cancelled`);
-  for (const each of rejected) assert.ok((each as PromiseRejectedResult).reason instanceof ShutdownError);
+  const cells = [shared(Int32Array, 2), shared(Int32Array, 2)];
+  const held = Promise.all(cells.map((each) => jobs.run(work.holdFor, each, 0)));
+  await until(() => cells.every((each) => Atomics.load(each, 0) === 1));
+  const outcomes = Promise.allSettled(Array.from({ length: 200 }, () => jobs.run(work.nothing)));
+  const stopped = jobs.shutdown({ force: true });
+  for (const each of cells) Atomics.store(each, 1, 1);
+  await stopped;
+  await held;
+  for (const outcome of await outcomes) {
+    assert.ok(outcome.status === "rejected" && outcome.reason instanceof ShutdownError);
+  }
 });
 
-test("a failure that nobody waits for is reported, from any thread", async () => {
+test("a failure that nobody waits for is reported, from any thread", HANGS, async () => {
   await withSystem({ threads: 2 }, async (jobs) => {
     const seen: string[] = [];
     jobs.on("error", (error) => seen.push(error.message));
@@ -229,12 +235,12 @@ test("a failure that nobody waits for is reported, from any thread", async () =>
     jobs.run(work.failInside);
     const watched = jobs.run(work.boom, "watched");
     await assert.rejects(async () => await watched);
-    while (seen.length < 2) await jobs.run(work.sleep, 1);
+    await until(() => seen.length === 2);
     assert.deepEqual(seen.sort(), ['job "boom" failed: alone', 'job "boom" failed: from inside']);
   });
 });
 
-test("a failure before a job that is never scheduled is reported at shutdown", async () => {
+test("a failure before a job that is never scheduled is reported at shutdown", HANGS, async () => {
   const jobs = await JobSystem.create({ threads: 1, modules: [WORK] });
   const seen: Error[] = [];
   jobs.on("error", (error) => seen.push(error));
@@ -247,7 +253,7 @@ test("a failure before a job that is never scheduled is reported at shutdown", a
   assert.ok(seen[0] instanceof DependencyFailedError);
 });
 
-test("a cycle is named in full, whatever the order of the links", async () => {
+test("a cycle is named in full, whatever the order of the links", HANGS, async () => {
   await withSystem({ threads: 1 }, (jobs) => {
     const a = jobs.spawn(work.nothing);
     const b = jobs.spawn(work.echo, 1);
@@ -263,7 +269,7 @@ test("a cycle is named in full, whatever the order of the links", async () => {
   });
 });
 
-test("a full arena throws outside, helps inside, and loses nothing", async () => {
+test("a full arena throws outside, helps inside, and loses nothing", HANGS, async () => {
   await withSystem({ threads: 2, maxJobs: 256 }, async (jobs) => {
     const cells = shared(Int32Array, 1);
     const held = [];
@@ -290,30 +296,33 @@ test("a full arena throws outside, helps inside, and loses nothing", async () =>
   });
 });
 
-test("an idle pool uses no processor time", async () => {
+test("an idle pool uses no processor time", HANGS, async () => {
   await withSystem({ threads: 4 }, async (jobs) => {
     await jobs.run(work.nothing);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    const before = process.cpuUsage();
-    await new Promise((resolve) => setTimeout(resolve, 2000));
-    const { user, system } = process.cpuUsage(before);
-    assert.ok(user + system < 20_000, `${(user + system) / 1000} ms in 2 s`);
+    let used = Number.POSITIVE_INFINITY;
+    // The best of several, as the runtime's own threads may have something to do.
+    for (let tries = 0; tries < 20 && used >= 10_000; tries++) {
+      const before = process.cpuUsage();
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      const { user, system } = process.cpuUsage(before);
+      used = user + system;
+    }
+    assert.ok(used < 10_000, `${used / 1000} ms in a second`);
   });
 });
 
-test("timers that a job sets on its worker fire while the worker is idle", async () => {
+test("timers that a job sets on its worker fire while the worker is idle", HANGS, async () => {
   await withSystem({ threads: 1 }, async (jobs) => {
     const cells = shared(Int32Array, 1);
     await jobs.run(work.timer, cells);
-    for (let k = 0; k < 500 && cells[0] === 0; k++) await new Promise((resolve) => setTimeout(resolve, 10));
-    assert.equal(cells[0], 1);
+    await until(() => Atomics.load(cells, 0) === 1);
     // The worker lives on after its last timer.
     await new Promise((resolve) => setTimeout(resolve, 50));
     assert.equal(await jobs.run(work.add, 1, 2), 3);
   });
 });
 
-test("a program that awaits and ends without shutdown ends by itself", () => {
+test("a program that awaits and ends without shutdown ends by itself", HANGS, () => {
   const library = new URL("../../dist/index.js", import.meta.url).href;
   const program = `import { JobSystem } from ${JSON.stringify(library)};
     import * as work from ${JSON.stringify(WORK.href)};
@@ -324,7 +333,7 @@ test("a program that awaits and ends without shutdown ends by itself", () => {
     console.log(await jobs.run(work.add, 1, 2));`;
   const run = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
     encoding: "utf8",
-    timeout: 20_000,
+    timeout: PATIENCE,
   });
   assert.equal(run.stdout, "slow\n3\n", run.stderr);
   assert.equal(run.status, 0);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import {
+  ArenaFullError,
   DependencyCycleError,
   DependencyFailedError,
   type Job,
@@ -14,11 +15,10 @@ import {
   shared,
 } from "heddle";
 import { isCancelled, signal } from "heddle/job";
+import { HANGS, until } from "./support/hangs.js";
 import * as work from "./support/options-work.js";
 import { withSystem } from "./support/systems.js";
 
-/** Fails a test that hangs. */
-const HANGS = { timeout: 60_000 };
 const WORK = new URL("./support/options-work.js", import.meta.url);
 
 const withWork = (options: Omit<JobSystemOptions, "modules">, body: (jobs: JobSystem) => Promise<void> | void) =>
@@ -29,10 +29,6 @@ const letEnd = (cells: Int32Array) => {
   Atomics.store(cells, 1, 1);
   Atomics.notify(cells, 1);
 };
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
-}
 
 async function errorOf(job: PromiseLike<unknown>): Promise<unknown> {
   return job.then(
@@ -45,14 +41,14 @@ async function errorOf(job: PromiseLike<unknown>): Promise<unknown> {
 async function allSlotsAreFree(jobs: JobSystem, maxJobs: number): Promise<void> {
   const held: Job<void>[] = [];
   // Some are only given back when an executor takes the last of them from its queue.
-  for (let attempts = 0; attempts < 2000 && held.length < maxJobs; attempts++) {
+  await until(() => {
     try {
       while (held.length < maxJobs) held.push(jobs.spawn(work.nothing));
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 1));
+    } catch (error) {
+      assert.ok(error instanceof ArenaFullError);
     }
-  }
-  assert.equal(held.length, maxJobs, "slots were lost");
+    return held.length === maxJobs;
+  });
   await Promise.all(held);
 }
 

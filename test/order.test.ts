@@ -3,18 +3,19 @@ import { spawnSync } from "node:child_process";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
 import { shared } from "heddle";
+import { HANGS, PATIENCE } from "./support/hangs.js";
 import { withSystem } from "./support/systems.js";
 import * as work from "./support/work.js";
 
 const orderOf = (log: Int32Array) => Array.from(log.subarray(1, 1 + log[0]));
 
-test("the original's usage example, as a program, prints A, C, B on one thread", () => {
+test("the original's usage example, as a program, prints A, C, B on one thread", HANGS, () => {
   const main = fileURLToPath(new URL("../examples/hello/main.js", import.meta.url));
-  const run = spawnSync(process.execPath, [main], { encoding: "utf8" });
+  const run = spawnSync(process.execPath, [main], { encoding: "utf8", timeout: PATIENCE });
   assert.equal(run.stdout, "Job A\nJob C\nJob B\n", run.stderr);
 });
 
-test("the usage example keeps its order: A, C, B on one thread; B last on four, 1,000 times", async () => {
+test("the usage example keeps its order: A, C, B on one thread; B last on four, 1,000 times", HANGS, async () => {
   for (const threads of [1, 4]) {
     await withSystem({ threads }, async (jobs) => {
       for (let k = 0; k < 1000; k++) {
@@ -33,7 +34,7 @@ test("the usage example keeps its order: A, C, B on one thread; B last on four, 
   }
 });
 
-test("threads: 1 runs jobs first-in first-out, also those that jobs schedule", async () => {
+test("threads: 1 runs jobs first-in first-out, also those that jobs schedule", HANGS, async () => {
   await withSystem({ threads: 1 }, async (jobs) => {
     for (let k = 0; k < 50; k++) {
       const order = shared(Int32Array, 10);
@@ -47,7 +48,7 @@ test("threads: 1 runs jobs first-in first-out, also those that jobs schedule", a
   });
 });
 
-test("threads: 1 makes continuations ready in the order in which they were linked", async () => {
+test("threads: 1 makes continuations ready in the order in which they were linked", HANGS, async () => {
   await withSystem({ threads: 1 }, async (jobs) => {
     const order = shared(Int32Array, 8);
     const first = jobs.spawn(work.log, order, 0);
@@ -58,7 +59,7 @@ test("threads: 1 makes continuations ready in the order in which they were linke
   });
 });
 
-test("a job that waits on one thread runs what it needs, in the same order every time", async () => {
+test("a job that waits on one thread runs what it needs, in the same order every time", HANGS, async () => {
   await withSystem({ threads: 1 }, async (jobs) => {
     for (let k = 0; k < 20; k++) {
       const order = shared(Int32Array, 8);
@@ -68,7 +69,7 @@ test("a job that waits on one thread runs what it needs, in the same order every
   });
 });
 
-test("chain links jobs one after the other and returns the last", async () => {
+test("chain links jobs one after the other and returns the last", HANGS, async () => {
   await withSystem({ threads: 3 }, async (jobs) => {
     const order = shared(Int32Array, 1001);
     const all = Array.from({ length: 1000 }, (_, id) => jobs.spawn(work.log, order, id));

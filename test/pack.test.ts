@@ -8,6 +8,7 @@ import test, { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
+import { HANGS } from "./support/hangs.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const temp = realpathSync(mkdtempSync(join(tmpdir(), "heddle-pack-")));
@@ -23,7 +24,7 @@ const environment = Object.fromEntries(
 /** Runs a program that must succeed. @returns what it printed */
 function run(command: string, args: readonly string[], cwd: string): string {
   const shell = process.platform === "win32" && command === "npm";
-  const done = spawnSync(command, args, { cwd, encoding: "utf8", env: environment, shell, timeout: 120_000 });
+  const done = spawnSync(command, args, { cwd, encoding: "utf8", env: environment, shell, timeout: HANGS.timeout });
   assert.equal(done.status, 0, `${command} ${args.join(" ")}\n${done.error ?? ""}${done.stdout}${done.stderr}`);
   return done.stdout;
 }

@@ -2,12 +2,11 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import test from "node:test";
 import { type Job, JobFailedError, JobSystem, ShutdownError, shared, WouldBlockError } from "heddle";
+import { HANGS, PATIENCE, until } from "./support/hangs.js";
 import * as work from "./support/placed-work.js";
 import { PLACED_WORK, withSystem } from "./support/systems.js";
 import { type Placement, withPlacement } from "./support/with.js";
 
-/** Fails a test that hangs. */
-const HANGS = { timeout: 120_000 };
 const PINNED: Placement = { on: "main" };
 
 const orderOf = (log: Int32Array) => Array.from(log.subarray(1, 1 + log[0]));
@@ -86,7 +85,7 @@ test("a pinned job that throws fails as any other, and what follows it does not 
     const tainted = withPlacement(jobs.spawn(work.here), PINNED).after(jobs.spawn(work.fail, "before"));
     await assert.rejects(async () => await tainted, /before/);
     withPlacement(jobs.spawn(work.fail, "unseen"), PINNED).schedule();
-    while (unseen.length === 0) await turn();
+    await until(() => unseen.length > 0);
     assert.match((unseen.pop() as Error).message, /unseen/);
   });
 });
@@ -119,7 +118,7 @@ test(
         // One that has started.
         const cells = shared(Int32Array, 2);
         const started = withPlacement(jobs.spawn(work.whenSet, cells), PINNED).schedule();
-        while (cells[0] === 0) await turn();
+        await until(() => Atomics.load(cells, 0) === 1);
         assert.throws(() => started.wait(), WouldBlockError);
         cells[1] = 1;
         await started;
@@ -148,7 +147,7 @@ test("the event loop turns while there is always another pinned job", HANGS, asy
     const cells = shared(Int32Array, 2);
     // It runs again until the event loop has come to set this.
     withPlacement(jobs.spawn(work.untilSet, cells, PINNED), PINNED).schedule();
-    while (Atomics.load(cells, 1) < 1000) await turn();
+    await until(() => Atomics.load(cells, 1) >= 1000);
     Atomics.store(cells, 0, 1);
   });
 });
@@ -164,7 +163,7 @@ test("in a full arena, jobs on the main thread make room", HANGS, async () => {
           if (wait) filling.wait();
           else await filling;
           assert.equal(cells[0], 300);
-          while (Atomics.load(cells, 1) < 300) await turn();
+          await until(() => Atomics.load(cells, 1) === 300);
         }
       }
     },
@@ -190,7 +189,7 @@ test(
 );
 
 test("shutdown runs pinned jobs and what follows them", HANGS, async () => {
-  for (let round = 0; round < 9; round++) {
+  for (let round = 0; round < 6; round++) {
     const cells = shared(Int32Array, 1);
     const outcomes: Promise<unknown>[] = [];
     await withWorkers([1, 2, 3], async (jobs) => {
@@ -206,7 +205,7 @@ test("shutdown runs pinned jobs and what follows them", HANGS, async () => {
 });
 
 test("a shutdown that the main thread waits through runs pinned jobs and what follows them", HANGS, async () => {
-  for (let round = 0; round < 6; round++) {
+  for (let round = 0; round < 3; round++) {
     await withWorkers([1, 2, 3], async (jobs) => {
       const cells = shared(Int32Array, 1);
       jobs.run(work.pass, cells, 7);
@@ -231,7 +230,7 @@ test(
       const cells = shared(Int32Array, 3);
       const suspended = withPlacement(jobs.spawn(work.whenSet, cells), PINNED);
       const outcomes: Promise<unknown>[] = [assert.rejects(async () => await suspended, ShutdownError)];
-      while (cells[0] === 0) await turn();
+      await until(() => Atomics.load(cells, 0) === 1);
       for (let k = 0; k < 20; k++) {
         const pinned: Job<void> = withPlacement(jobs.spawn(work.count, cells, 2), PINNED);
         outcomes.push(assert.rejects(async () => await pinned.schedule(), ShutdownError));
@@ -323,7 +322,7 @@ test("pinned jobs that nobody awaits do not keep the process alive; one that is 
     spawnSync(process.execPath, ["--input-type=module", "--eval", program(last)], {
       encoding: "utf8",
       cwd: new URL("../..", import.meta.url),
-      timeout: 50_000,
+      timeout: PATIENCE,
     });
   const unawaited = runProgram("");
   assert.equal(unawaited.status, 0, unawaited.stderr);

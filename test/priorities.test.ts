@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { type JobSystem, shared } from "heddle";
+import { HANGS, until } from "./support/hangs.js";
 import * as work from "./support/placed-work.js";
 import { PLACED_WORK, withSystem } from "./support/systems.js";
 import { type Placement, withPlacement } from "./support/with.js";
 
-/** Fails a test that hangs. */
-const HANGS = { timeout: 120_000 };
 const HIGH: Placement = { priority: "high" };
 const LOW: Placement = { priority: "low" };
 const NORMAL: Placement = {};
@@ -21,7 +20,7 @@ function withWorkers(threads: number, body: (jobs: JobSystem) => Promise<void>):
 async function holdWorkers(jobs: JobSystem, count: number): Promise<() => void> {
   const cells = shared(Int32Array, 2);
   for (let k = 0; k < count; k++) jobs.run(work.holdUntil, cells);
-  while (Atomics.load(cells, 0) < count) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => Atomics.load(cells, 0) === count);
   return () => Atomics.store(cells, 1, 1);
 }
 
@@ -73,7 +72,7 @@ test("none starves beside a stream of others that does not end before it has run
         const cells = shared(Int32Array, 2);
         for (let k = 0; k <= threads; k++) withPlacement(jobs.spawn(work.untilSet, cells, stream), stream).schedule();
         // The streams flow.
-        while (Atomics.load(cells, 1) < 100) await new Promise((resolve) => setImmediate(resolve));
+        await until(() => Atomics.load(cells, 1) >= 100);
         await withPlacement(jobs.spawn(work.set, cells, 0), starving);
       });
     }
@@ -107,7 +106,7 @@ test("a job that becomes ready goes before those that wait only if it is of high
       const first = jobs.spawn(work.holdUntil, gate).then(jobs.spawn(work.log, order, 0));
       const next = withPlacement(jobs.spawn(work.log, order, 1), placement).after(first);
       next.schedule();
-      while (Atomics.load(gate, 0) === 0) await new Promise((resolve) => setImmediate(resolve));
+      await until(() => Atomics.load(gate, 0) === 1);
       const waiting = [2, 3].map((id) => jobs.run(work.log, order, id));
       Atomics.store(gate, 1, 1);
       await Promise.all([next, ...waiting]);

@@ -3,15 +3,14 @@ import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
+import { HANGS, PATIENCE } from "./support/hangs.js";
 
 const PROGRAM = fileURLToPath(new URL("./support/quiet-program.js", import.meta.url));
 const LINES = 20;
-/** A program that does not end hangs, in milliseconds. */
-const TOO_LONG = 60_000;
 
 /** @returns the lines that a program prints, which must end by itself and well */
 function linesOf(program: string): string[] {
-  const run = spawnSync(process.execPath, [PROGRAM, program], { encoding: "utf8", timeout: TOO_LONG });
+  const run = spawnSync(process.execPath, [PROGRAM, program], { encoding: "utf8", timeout: PATIENCE });
   assert.equal(run.stderr, "");
   assert.equal(run.signal, null, "it did not end");
   assert.equal(run.status, 0);
@@ -29,8 +28,8 @@ function checkOrder(lines: readonly string[]): number {
   return lines.length;
 }
 
-test("what jobs print appears while they run, in order for each thread", { timeout: TOO_LONG }, async () => {
-  const child = spawn(process.execPath, [PROGRAM, "prompt"], { stdio: ["pipe", "pipe", "inherit"] });
+test("what jobs print appears while they run, in order for each thread", HANGS, async () => {
+  const child = spawn(process.execPath, [PROGRAM, "prompt"], { stdio: ["pipe", "pipe", "inherit"], timeout: PATIENCE });
   const ended = new Promise((resolve) => child.on("close", resolve));
   let output = "";
   for await (const text of child.stdout.setEncoding("utf8")) {
@@ -45,26 +44,26 @@ test("what jobs print appears while they run, in order for each thread", { timeo
 });
 
 for (const awaited of ["job", "group", "all", "asynchronous"]) {
-  test(`an awaited ${awaited} keeps the process alive until it has settled and its output is there`, () => {
+  test(`an awaited ${awaited} keeps the process alive until it has settled and its output is there`, HANGS, () => {
     assert.equal(checkOrder(linesOf(awaited)), LINES);
   });
 }
 
-test("what jobs print while the main thread waits synchronously is all there in the end, in order", () => {
+test("what jobs print while the main thread waits synchronously is all there in the end, in order", HANGS, () => {
   assert.equal(checkOrder(linesOf("synchronous")), LINES);
 });
 
-test("an idle system, or one with jobs that nobody awaits, lets the process end", () => {
+test("an idle system, or one with jobs that nobody awaits, lets the process end", HANGS, () => {
   assert.deepEqual(linesOf("idle"), []);
   assert.deepEqual(linesOf("unawaited"), []);
 });
 
-test("ref keeps the process alive until unref; what is awaited then still does", () => {
+test("ref keeps the process alive until unref; what is awaited then still does", HANGS, () => {
   assert.deepEqual(linesOf("referenced"), ["still here"]);
   assert.equal(checkOrder(linesOf("referencedAndAwaited")), LINES);
 });
 
-test("a shutdown keeps the process alive until its end, whatever ref and unref say", () => {
+test("a shutdown keeps the process alive until its end, whatever ref and unref say", HANGS, () => {
   const lines = linesOf("shutDown");
   assert.equal(lines.pop(), "down");
   assert.equal(checkOrder(lines), LINES);

@@ -1,17 +1,11 @@
 /** What went wrong, or could have, where threads meet at an awkward moment; each of these once failed. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
+import { setImmediate as turn } from "node:timers/promises";
 import { type Job, JobFailedError, JobSystem, shared } from "heddle";
+import { HANGS, until } from "./support/hangs.js";
 import { WORK, withSystem } from "./support/systems.js";
 import * as work from "./support/work.js";
-
-const HANGS = { timeout: 120_000 };
-
-/** Waits until `cells[at]` is not 0. */
-async function isSet(cells: Int32Array, at: number): Promise<void> {
-  while (Atomics.load(cells, at) === 0) await pause(0);
-}
 
 test("a graph that is scheduled while what it waits for finishes loses no job", HANGS, async () => {
   await withSystem({ threads: 3 }, async (jobs) => {
@@ -38,7 +32,7 @@ test("a wait ends as soon as its job has failed, although there is other work", 
   await withSystem({ threads: 1 }, async (jobs) => {
     const cells = shared(Int32Array, 2);
     const failing = jobs.run(work.failWhenSet, cells);
-    await isSet(cells, 0);
+    await until(() => Atomics.load(cells, 0) === 1);
     for (let k = 0; k < 50; k++) jobs.run(work.sleep, 1);
     Atomics.store(cells, 1, 1);
     assert.throws(() => failing.wait(), JobFailedError);
@@ -70,7 +64,7 @@ test("jobs that a callback on a worker submits are not left lying", HANGS, async
     for (let round = 0; round < 20; round++) {
       const cells = shared(Int32Array, 1);
       await jobs.run(work.submitLater, cells, 45);
-      while (Atomics.load(cells, 0) < 45) await pause(1);
+      await until(() => Atomics.load(cells, 0) === 45);
     }
   });
 });
@@ -82,6 +76,8 @@ test("a shutdown by force reports no cancelled job as a failure that nobody has 
   jobs.run(work.sleep, 20);
   for (let k = 0; k < 50; k++) jobs.spawn(work.nothing).after(jobs.run(work.nothing)).schedule();
   await jobs.shutdown({ force: true });
-  await pause(5);
+  // A failure is reported in the turn after the one in which it is heard of.
+  await turn();
+  await turn();
   assert.deepEqual(errors, []);
 });

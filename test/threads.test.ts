@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import { type Job, type JobSystem, shared } from "heddle";
+import { HANGS } from "./support/hangs.js";
 import { withSystem } from "./support/systems.js";
 import * as work from "./support/work.js";
 
-test("handles cross threads: linked, scheduled and waited for elsewhere", async () => {
+test("handles cross threads: linked, scheduled and waited for elsewhere", HANGS, async () => {
   await withSystem({ threads: 3 }, async (jobs) => {
     for (let k = 0; k < 300; k++) {
       const a = jobs.spawn(work.add, k, 1);
@@ -78,33 +79,37 @@ async function check(jobs: JobSystem, graph: Graph, distributed: boolean): Promi
   }
 }
 
-test("random graphs: each job runs once, after its prerequisites, and results arrive (2,000 graphs)", async () => {
-  let graphs = 0;
-  for (const threads of [1, 2, 3, 4, 5, 6]) {
-    await withSystem({ threads }, async (jobs) => {
-      await fc.assert(
-        fc.asyncProperty(
-          fc.integer(),
-          fc.oneof(
-            { weight: 20, arbitrary: fc.integer({ min: 1, max: 60 }) },
-            { weight: 1, arbitrary: fc.integer({ min: 60, max: 2000 }) },
+test(
+  "random graphs: each job runs once, after its prerequisites, and results arrive (2,000 graphs)",
+  HANGS,
+  async () => {
+    let graphs = 0;
+    for (const threads of [1, 2, 3, 4, 5, 6]) {
+      await withSystem({ threads }, async (jobs) => {
+        await fc.assert(
+          fc.asyncProperty(
+            fc.integer(),
+            fc.oneof(
+              { weight: 20, arbitrary: fc.integer({ min: 1, max: 60 }) },
+              { weight: 1, arbitrary: fc.integer({ min: 60, max: 2000 }) },
+            ),
+            fc.boolean(),
+            async (seed, size, distributed) => {
+              await check(jobs, graphFrom(seed, size), distributed);
+              graphs++;
+            },
           ),
-          fc.boolean(),
-          async (seed, size, distributed) => {
-            await check(jobs, graphFrom(seed, size), distributed);
-            graphs++;
-          },
-        ),
-        { numRuns: 335 },
-      );
-      await check(jobs, graphFrom(threads, 2000), true);
-      graphs++;
-    });
-  }
-  assert.ok(graphs >= 2000, `${graphs} graphs`);
-});
+          { numRuns: 335 },
+        );
+        await check(jobs, graphFrom(threads, 2000), true);
+        graphs++;
+      });
+    }
+    assert.ok(graphs >= 2000, `${graphs} graphs`);
+  },
+);
 
-test("one million live jobs at once", async () => {
+test("one million live jobs at once", HANGS, async () => {
   await withSystem({ threads: 2 }, async (jobs) => {
     const cells = shared(Int32Array, 1);
     const last = jobs.spawn(work.nothing);

@@ -3,10 +3,9 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { JobFailedError, shared, WorkerCrashedError } from "heddle";
+import { HANGS } from "./support/hangs.js";
 import { withSystem } from "./support/systems.js";
 import * as work from "./support/work.js";
-
-const TOO_LONG = 60_000;
 
 /** So often nothing is awaited before a timer fires, unless the event loop stands still. */
 const WITHOUT_END = 5_000_000;
@@ -23,7 +22,7 @@ async function untilTimer(again: () => Promise<unknown>): Promise<void> {
   }
 }
 
-test("a timer fires while a job that has settled is awaited without end", { timeout: TOO_LONG }, async () => {
+test("a timer fires while a job that has settled is awaited without end", HANGS, async () => {
   await withSystem({ threads: 2 }, async (jobs) => {
     const done = jobs.run(work.add, 1, 2);
     await untilTimer(async () => assert.equal(await done, 3));
@@ -32,7 +31,7 @@ test("a timer fires while a job that has settled is awaited without end", { time
   });
 });
 
-test("timers fire while jobs are run and awaited without end, by one or by many", { timeout: TOO_LONG }, async () => {
+test("timers fire while jobs are run and awaited without end, by one or by many", HANGS, async () => {
   await withSystem({ threads: 2 }, async (jobs) => {
     const run = async () => assert.equal(await jobs.run(work.add, 1, 2), 3);
     await untilTimer(run);
@@ -40,7 +39,7 @@ test("timers fire while jobs are run and awaited without end, by one or by many"
   });
 });
 
-test("outcomes that come all at once arrive in several turns, each once", { timeout: TOO_LONG }, async () => {
+test("outcomes that come all at once arrive in several turns, each once", HANGS, async () => {
   await withSystem({ threads: 2 }, async (jobs) => {
     const cells = shared(Int32Array, 2);
     const gate = jobs.spawn(work.holdFor, cells, 0);
@@ -65,9 +64,7 @@ test("outcomes that come all at once arrive in several turns, each once", { time
   });
 });
 
-test("a worker that dies while outcomes are still to be taken over takes none with it", {
-  timeout: TOO_LONG,
-}, async () => {
+test("a worker that dies while outcomes are still to be taken over takes none with it", HANGS, async () => {
   await withSystem({ threads: 2 }, async (jobs) => {
     for (let round = 0; round < 5; round++) {
       const gate = jobs.spawn(work.nothing);

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import { shared } from "heddle";
+import { HANGS } from "./support/hangs.js";
 import { withSystem } from "./support/systems.js";
 import * as work from "./support/work.js";
 
-test("values come back as structuredClone would give them", async () => {
+test("values come back as structuredClone would give them", HANGS, async () => {
   await withSystem({ threads: 2 }, async (jobs) => {
     const cyclic: { self?: unknown; list: unknown[] } = { list: [1] };
     cyclic.self = cyclic;
@@ -49,7 +50,7 @@ test("values come back as structuredClone would give them", async () => {
   });
 });
 
-test("not-a-number patterns from outside are not taken for something else", async () => {
+test("not-a-number patterns from outside are not taken for something else", HANGS, async () => {
   await withSystem({ threads: 1 }, async (jobs) => {
     const bits = new Uint32Array([5, 0xfffc0004]);
     const odd = new Float64Array(bits.buffer)[0];
@@ -57,7 +58,7 @@ test("not-a-number patterns from outside are not taken for something else", asyn
   });
 });
 
-test("shared views go by reference, also inside objects and back", async () => {
+test("shared views go by reference, also inside objects and back", HANGS, async () => {
   await withSystem({ threads: 2 }, async (jobs) => {
     const cells = shared(Int32Array, 8);
     await jobs.run(work.setTo, { cells: cells.subarray(2, 6), at: 1 }, 42);
@@ -87,7 +88,7 @@ test("shared views go by reference, also inside objects and back", async () => {
   });
 });
 
-test("what cannot be cloned is named with its place, and the system goes on", async () => {
+test("what cannot be cloned is named with its place, and the system goes on", HANGS, async () => {
   await withSystem({ threads: 2 }, async (jobs) => {
     const refused = (value: unknown, place: RegExp) =>
       assert.throws(
@@ -120,7 +121,7 @@ test("what cannot be cloned is named with its place, and the system goes on", as
   });
 });
 
-test("many arguments of all kinds", async () => {
+test("many arguments of all kinds", HANGS, async () => {
   await withSystem({ threads: 2 }, async (jobs) => {
     const last = work.echo as (...args: unknown[]) => unknown;
     for (const count of [1, 2, 3, 4, 5, 8, 11, 12, 14, 15, 16, 40]) {

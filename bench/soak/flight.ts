@@ -15,7 +15,7 @@ import type { End, Tally } from "./tally.js";
 import * as work from "./work.js";
 
 /** What has not settled after this time, in milliseconds, is lost. */
-const DEADLINE = 60_000;
+const DEADLINE = 180_000;
 
 type Outcome = { readonly value: unknown } | { readonly error: unknown };
 

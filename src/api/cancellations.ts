@@ -1,7 +1,7 @@
 /** The signals that cancel jobs of this thread. One listener serves all jobs of a signal. */
 import type { Context } from "../scheduler/context.js";
 import { askToStop, cancel } from "../scheduler/control.js";
-import { finishCancelled } from "../scheduler/controlled.js";
+import { claimCancelled, finishClaimed } from "../scheduler/controlled.js";
 
 /** The pending jobs of a signal, and what listens to it. */
 interface Listened {
@@ -80,6 +80,8 @@ export class Cancellations {
     // First all that wait: else those that depend on others of them would start, or fail, because of these.
     const cancelled = slots.filter((slot) => cancel(this.#context, slot));
     for (const slot of slots) askToStop(this.#context, slot);
-    for (const slot of cancelled) finishCancelled(this.#context, slot);
+    // They settle now: each is ours before one of them makes others ready, which whoever takes them would settle later.
+    const claimed = cancelled.filter((slot) => claimCancelled(this.#context, slot));
+    for (const slot of claimed) finishClaimed(this.#context, slot);
   }
 }

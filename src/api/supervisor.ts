@@ -10,7 +10,10 @@ import type { Death, WorkerPool } from "./worker-pool.js";
 const AGAIN = 5;
 /** How often to look at the most, in milliseconds. */
 const LOOK_EVERY = 20;
-/** A worker that dies so soon after it was ready, in milliseconds, and has run no job, has died for nothing. */
+/**
+ * A worker that dies so soon after it was ready, in milliseconds, and has run no job, has died for nothing. On a machine with
+ * other things to do everything takes longer: there, sooner than it has taken to get ready.
+ */
 const SOON = 1000;
 /** So many deaths for nothing, one after the other, and it is given up. */
 const MOST_FOR_NOTHING = 10;
@@ -72,7 +75,8 @@ export class Supervisor {
     const deaths = this.#deaths.map((death) => this.#withCode(death));
     const { memory } = context;
     const useful = deaths.filter(
-      ({ thread, age }) => age > SOON || memory.i32[memory.layout.blockOf(thread) + B_RAN] !== 0,
+      ({ thread, age, startup }) =>
+        age > Math.max(SOON, startup) || memory.i32[memory.layout.blockOf(thread) + B_RAN] !== 0,
     );
     const dead = deaths.map(({ thread }) => thread);
     for (const { thread, exitCode, cause } of deaths) runner.deaths.set(thread, { exitCode, reason: reasonOf(cause) });

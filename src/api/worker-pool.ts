@@ -22,6 +22,8 @@ export interface Death {
   readonly cause: unknown;
   /** How long it had been ready, in milliseconds; 0 if it never was. */
   readonly age: number;
+  /** How long it had taken until it was ready, in milliseconds; 0 if it never was. */
+  readonly startup: number;
   /** The system itself has ended it, because of a job. */
   readonly killed: boolean;
 }
@@ -31,13 +33,15 @@ type Common = Omit<WorkerStart, "me" | "ports" | "pulse" | "introductions">;
 interface Member {
   readonly worker: Worker;
   readonly pulse: Pulse;
+  readonly born: number;
   /** When it was ready, or 0. */
   readySince: number;
   /** Told to stop, and has. */
   stopped: boolean;
   /** Its death is known; its thread has ended. */
   dead: boolean;
-  exited: boolean;
+  /** What its thread has ended with, once it has. */
+  exitCode: number | undefined;
   killed: boolean;
   cause: unknown;
 }
@@ -81,11 +85,16 @@ export class WorkerPool {
     try {
       await Promise.all(ready);
     } catch (error) {
-      await Promise.allSettled(this.#members.map(({ worker }) => worker.terminate()));
+      this.terminate();
+      await this.stopped;
       throw error;
     }
     this.#started = true;
     this.keepAlive(false);
+    // Those that were ready and have died while others were still starting.
+    this.#members.forEach((member, thread) => {
+      if (member.exitCode !== undefined) this.#noteDeath(thread, member, member.exitCode);
+    });
   }
 
   /** The workers that live, but for those just noticed to be dead. */
@@ -134,7 +143,7 @@ export class WorkerPool {
   /** Lets a dead worker count as one that has stopped. */
   forget(thread: number): void {
     this.#members[thread].stopped = true;
-    if (this.#members[thread].exited) this.#ended();
+    if (this.#members[thread].exitCode !== undefined) this.#ended();
   }
 
   /** Ends a worker at once, whatever it is doing, because of a job that was given up. */
@@ -148,7 +157,7 @@ export class WorkerPool {
     this.#terminated = true;
     for (const member of this.#members) {
       if (member === undefined) continue;
-      if (member.exited) this.#ended();
+      if (member.exitCode !== undefined) this.#ended();
       else void member.worker.terminate();
     }
   }
@@ -191,10 +200,11 @@ export class WorkerPool {
     const member: Member = {
       worker,
       pulse,
+      born: performance.now(),
       readySince: 0,
       stopped: false,
       dead: false,
-      exited: false,
+      exitCode: undefined,
       killed: false,
       cause: undefined,
     };
@@ -218,9 +228,9 @@ export class WorkerPool {
       reject(new Error(`a worker ended with code ${code} before it was ready`));
       // Its death was noticed before, and another has its place.
       if (this.#members[me] !== member) return;
-      member.exited = true;
-      if (member.stopped || this.#terminated || !this.#started) this.#ended();
-      else this.#noteDeath(me, member, code);
+      member.exitCode = code;
+      if (member.stopped || this.#terminated) this.#ended();
+      else if (this.#started) this.#noteDeath(me, member, code);
     });
     return promise;
   }
@@ -228,8 +238,10 @@ export class WorkerPool {
   #noteDeath(thread: number, member: Member, exitCode: number): void {
     if (member.dead) return;
     member.dead = true;
-    const age = member.readySince === 0 ? 0 : performance.now() - member.readySince;
-    this.onDeath({ thread, exitCode, cause: member.cause, age, killed: member.killed });
+    const { born, readySince, cause, killed } = member;
+    const age = readySince === 0 ? 0 : performance.now() - readySince;
+    const startup = readySince === 0 ? 0 : readySince - born;
+    this.onDeath({ thread, exitCode, cause, age, startup, killed });
   }
 
   #ended(): void {

@@ -72,15 +72,28 @@ function drop(context: Context, slot: number): void {
 }
 
 /**
- * Finishes a cancelled job of this thread if it is scheduled, although what it depends on may still run. Its slot stays
- * until that has finished and an executor takes it from a queue.
+ * Makes this thread, which has the handle, the finisher of a cancelled job if it is scheduled.
+ *
+ * @returns whether it is to be finished with `finishClaimed`
  */
-export function finishCancelled(context: Context, slot: number): void {
+export function claimCancelled(context: Context, slot: number): boolean {
   const prerequisites = (slot << SLOT_LOG) + S_PREREQUISITES;
   // With `pinning`, another thread may schedule it: then it finds that it is cancelled when it takes it.
-  if ((Atomics.load(context.memory.i32, prerequisites) & SEALED) === 0 || !claim(context, slot, TOLD)) return;
+  return (Atomics.load(context.memory.i32, prerequisites) & SEALED) !== 0 && claim(context, slot, TOLD);
+}
+
+/**
+ * Finishes a job that `claimCancelled` has given to this thread, although what it depends on may still run. Its slot stays
+ * until that has finished and an executor takes it from a queue.
+ */
+export function finishClaimed(context: Context, slot: number): void {
   drop(context, slot);
   passOnReady(context, finishWhole(context, slot));
+}
+
+/** Finishes a cancelled job of this thread if it is scheduled. */
+export function finishCancelled(context: Context, slot: number): void {
+  if (claimCancelled(context, slot)) finishClaimed(context, slot);
 }
 
 /**

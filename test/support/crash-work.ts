@@ -101,15 +101,18 @@ export async function flakyLater(cells: Int32Array, tries: number, map: Readonly
   if (tried < tries) exit(8);
   return map.size;
 }
-/** Loops for ever, whatever it is told. */
-export function loop(): never {
+/** Says so, and loops for ever, whatever it is told. */
+export function loop(cells: Int32Array): never {
+  Atomics.store(cells, 0, 1);
   for (;;);
 }
-export async function loopLater(): Promise<void> {
+export async function loopLater(cells: Int32Array): Promise<void> {
   await later(1);
-  loop();
+  loop(cells);
 }
 /** The child has a limit of its own: another worker may take it, and would loop for ever. */
 export function loopInChild(): void {
-  spawn(loop).with({ timeout: 500, kill: true }).wait();
+  spawn(loop, new Int32Array(new SharedArrayBuffer(4)))
+    .with({ timeout: 500, kill: true })
+    .wait();
 }

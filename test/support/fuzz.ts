@@ -3,20 +3,18 @@ import assert from "node:assert/strict";
 import { Worker } from "node:worker_threads";
 import fc from "fast-check";
 import * as heddle from "heddle";
+import { HANGS } from "./hangs.js";
 import { ODD_NAMES, PLACE_NAMES } from "./odd.js";
 import * as work from "./odd-work.js";
 
 export const ODD_WORK = new URL("./odd-work.js", import.meta.url);
-
-/** The runner's guard against a test that hangs. */
-export const GUARD = { timeout: 120_000 };
 
 /** The runner cannot end a test that blocks its thread, so another thread does. */
 const watchdog = new Worker(
   `setTimeout(() => {
     require("node:fs").writeSync(2, "these tests hang");
     process.kill(process.pid, "SIGKILL");
-  }, ${2 * GUARD.timeout})`,
+  }, ${HANGS.timeout})`,
   { eval: true },
 );
 watchdog.unref();

@@ -1,9 +1,10 @@
 /** Real threads that hand things to one another; more threads than most machines have cores free. */
 import assert from "node:assert/strict";
 import test from "node:test";
+import { HANGS } from "../support/hangs.js";
 import type { HandoverPart } from "./support/handover-worker.js";
 import { channel, memoryLayout, memoryMemory } from "./support/library.js";
-import { HANGS, onThreads } from "./support/threads.js";
+import { onThreads } from "./support/threads.js";
 
 const WORKER = new URL("./support/handover-worker.js", import.meta.url);
 /** As in handover-worker.ts, which cannot be imported here: it runs at once. */

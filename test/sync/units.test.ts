@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { HANGS } from "../support/hangs.js";
 import { channel, deque, eventCount } from "./support/library.js";
 
 const words = (size: number) => ({ i32: new Int32Array(new SharedArrayBuffer(size * 4)), reach: () => {} });
@@ -132,7 +133,7 @@ test("event count: who is woken, by what", () => {
   assert.equal(memory.i32[0], 0, "nobody sleeps or searches");
 });
 
-test("event count: an asynchronous sleep lasts until the thread is notified", async () => {
+test("event count: an asynchronous sleep lasts until the thread is notified", HANGS, async () => {
   const { EventCount, LISTENING } = eventCount;
   const events = new EventCount(words(200), 0, 2);
   events.prepare(1, LISTENING);

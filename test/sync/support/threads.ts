@@ -1,9 +1,6 @@
 /** Runs a module on several real threads at once. */
 import { Worker } from "node:worker_threads";
 
-/** Options of a test that would hang if a wake or a value were lost: it fails after a minute instead. */
-export const HANGS = { timeout: 60_000 };
-
 /**
  * Starts `module` once for each of `data`; resolves with what each posts last.
  *
