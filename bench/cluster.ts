@@ -15,6 +15,8 @@ const threads = Number(values.threads ?? 2);
 const runs = Number(values.runs ?? 5);
 const url = process.env.HEDDLE_TEST_POSTGRES;
 
+const PLAIN = ["work", "batches", "each"] as const;
+
 const median = (times: readonly number[]) =>
   quantile(
     [...times].sort((a, b) => a - b),
@@ -24,16 +26,18 @@ const cell = (value: string | number) => String(value).padStart(12);
 const time = (milliseconds: number) => cell(milliseconds.toFixed(0));
 
 async function table(name: string, address: string | undefined): Promise<void> {
-  console.log(`\n${name}, ${threads} threads, medians of ${runs} runs after one; milliseconds\n`);
-  const heads = ["batches", "each", "heddle", "jobs/s", "x batches", "x each"];
+  console.log(
+    `\n${name}, ${threads} threads, medians of ${runs} runs after one; milliseconds, and heddle over pg-boss\n`,
+  );
+  const heads = [...PLAIN, "heddle", "jobs/s", ...PLAIN.map((each) => `/ ${each}`)];
   console.log(`${"".padEnd(22)}${heads.map(cell).join("")}`);
   for (const [label, graph] of Object.entries(GRAPHS)) {
-    const batches = median((await plain(address, graph, "batches", runs + 1)).slice(1));
-    const each = median((await plain(address, graph, "each", runs + 1)).slice(1));
+    const others: number[] = [];
+    for (const each of PLAIN) others.push(median((await plain(address, graph, each, runs + 1)).slice(1)));
     const own = median((await ours(address, graph, threads, runs + 1)).slice(1));
     const rate = cell(Math.round((1000 * graph.length) / own));
-    const ratios = [batches, each].map((other) => cell((own / other).toFixed(2))).join("");
-    console.log(`${label.padEnd(22)}${[batches, each, own].map(time).join("")}${rate}${ratios}`);
+    const ratios = others.map((other) => cell((own / other).toFixed(2))).join("");
+    console.log(`${label.padEnd(22)}${[...others, own].map(time).join("")}${rate}${ratios}`);
   }
 }
 

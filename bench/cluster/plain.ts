@@ -1,6 +1,6 @@
 /**
  * The same graphs with pg-boss alone, as quickly as one process can: it fetches what is ready, calls the function in
- * place, completes, and has what depends on it unblocked at once.
+ * place, completes, and has what depends on it unblocked at once, in place of within some seconds.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { PGlite } from "@electric-sql/pglite";
@@ -10,8 +10,11 @@ import * as work from "./work.js";
 const QUEUE = "plain";
 const BATCH = 512;
 
-/** How jobs are completed: a batch at once, which keeps no results; or each with its result. */
-export type Completing = "batches" | "each";
+/**
+ * How jobs are completed: `work` settles a batch at once, with the result of each; `batches` does too, but keeps no results,
+ * and fetches by itself; `each` completes one by one, with its result.
+ */
+export type Completing = "work" | "batches" | "each";
 
 export async function plain(
   url: string | undefined,
@@ -32,18 +35,39 @@ export async function plain(
   for (let run = 0; run < runs; run++) {
     const start = performance.now();
     await submit(boss, graph);
-    let done = 0;
-    while (done < graph.length) {
-      const jobs = await boss.fetch<{ number: number }>(QUEUE, { batchSize: BATCH });
-      if (jobs.length === 0) await delay(1);
-      else await complete(boss, jobs, completing);
-      done += jobs.length;
-    }
+    if (completing === "work") await worked(boss, graph.length);
+    else await fetched(boss, graph.length, completing);
     times.push(performance.now() - start);
   }
   await boss.stop({ graceful: false });
   await embedded?.close();
   return times;
+}
+
+/** With pg-boss's own worker, which is called for another batch as soon as there can be one. */
+async function worked(boss: PgBoss, count: number): Promise<void> {
+  let done = 0;
+  const options = { batchSize: BATCH, perJobResults: true, pollingIntervalSeconds: 0.5 } as const;
+  const worker = await boss.work<{ number: number }, unknown, typeof options>(QUEUE, options, async (jobs) => {
+    done += jobs.length;
+    return jobs.map(({ id, data }) => ({ id, status: "completed", output: { result: work.nothing(data.number) } }));
+  });
+  while (done < count) {
+    await boss.resolveFlow();
+    boss.notifyWorker(worker);
+    await delay(1);
+  }
+  await boss.offWork(QUEUE, { id: worker, wait: true });
+}
+
+async function fetched(boss: PgBoss, count: number, completing: "batches" | "each"): Promise<void> {
+  let done = 0;
+  while (done < count) {
+    const jobs = await boss.fetch<{ number: number }>(QUEUE, { batchSize: BATCH });
+    if (jobs.length === 0) await delay(1);
+    else await complete(boss, jobs, completing);
+    done += jobs.length;
+  }
 }
 
 async function submit(boss: PgBoss, graph: readonly (readonly number[])[]): Promise<void> {
@@ -67,7 +91,7 @@ async function submit(boss: PgBoss, graph: readonly (readonly number[])[]): Prom
 async function complete(
   boss: PgBoss,
   jobs: readonly { id: string; retryCount: number; data: { number: number } }[],
-  completing: Completing,
+  completing: "batches" | "each",
 ): Promise<void> {
   const results = jobs.map(({ data }) => work.nothing(data.number));
   if (completing === "batches") await boss.complete(QUEUE, [...jobs]);

@@ -86,7 +86,7 @@ export class Failures {
       return;
     }
     const dependants = plan.dependantsOf(job);
-    await this.#store.record([
+    await this.#store.record(boss.getDb(), [
       { run, job, state: FAILED, value: textOf(failed, plan.nameOf(job)), first: null },
       ...dependants.map((each) => ({ run, job: each, state: DEPENDENCY_FAILED, value: "", first: job })),
     ]);

@@ -3,7 +3,7 @@ import type { Database } from "./database.js";
 import { grouped } from "./grouped.js";
 import type { Ended } from "./local.js";
 import type { JobData } from "./queues.js";
-import { COMPLETED, type Store } from "./store.js";
+import { COMPLETED, type Outcome, type Store } from "./store.js";
 import { failureToText } from "./values.js";
 
 /** A job that this worker has fetched: `id` and `retryCount` name the attempt. */
@@ -91,16 +91,19 @@ export class Settler {
   async #settle(some: readonly (readonly [Held, Ended])[]): Promise<void> {
     const { boss } = this.#database;
     const completed: Held[] = [];
-    const outcomes = [];
+    const outcomes: Outcome[] = [];
     for (const [held, ended] of some) {
       if (!("result" in ended)) continue;
       completed.push(held);
       outcomes.push({ ...held.place, state: COMPLETED, value: ended.result, first: null });
     }
     if (completed.length > 0) {
-      // First the results: should this be the last that is heard of this worker, whoever runs the jobs again finds them.
-      await this.#store.record(outcomes);
-      for (const [queue, held] of grouped(completed, ({ queue }) => queue)) await boss.complete(queue, held);
+      await this.#database.transaction(async (sql) => {
+        await this.#store.record(sql, outcomes);
+        for (const [queue, held] of grouped(completed, ({ queue }) => queue)) {
+          await boss.complete(queue, held, null, { db: sql });
+        }
+      });
       if (completed.some(({ data }) => data.blocks)) await boss.resolveFlow();
     }
     for (const [held, ended] of some) {

@@ -100,13 +100,11 @@ export class Store {
 
   /**
    * Writes outcomes of jobs that have none yet, counts them, and tells those who watch their runs. All or nothing.
-   *
-   * @returns those that were new
    */
-  async record(outcomes: readonly Outcome[]): Promise<{ run: string; job: number }[]> {
+  async record(sql: Sql, outcomes: readonly Outcome[]): Promise<void> {
     const column = <K extends keyof Outcome>(key: K) => outcomes.map((outcome) => outcome[key]);
     // Locking the runs first, in order, keeps two who write outcomes of the same runs from waiting for each other.
-    return await this.#database.query(
+    await sql.executeSql(
       `WITH given AS (
         SELECT * FROM unnest($1::uuid[], $2::int[], $3::smallint[], $4::text[], $5::int[]) AS g (run, job, state, value, first)
       ), runs AS (
@@ -116,7 +114,7 @@ export class Store {
         SELECT run, job, state, decode(value, 'base64'), first FROM given JOIN runs ON id = run
         ON CONFLICT DO NOTHING RETURNING run, job, state
       ), counted AS (${this.#count("added")})
-      SELECT run, job FROM added LEFT JOIN counted ON run = id`,
+      SELECT count(*) FROM counted`,
       [column("run"), column("job"), column("state"), column("value"), column("first"), this.channel],
     );
   }

@@ -45,6 +45,7 @@ export class ClusterWorker {
   readonly #settler: Settler;
   readonly #failures: Failures;
   readonly #touching: NodeJS.Timeout;
+  /** How many jobs to hold, until what came of them is written. */
   #capacity: number;
   /** For how long jobs were in hand that have ended lately, all together, in milliseconds; and how many. */
   #inHand = 0;
@@ -127,9 +128,8 @@ export class ClusterWorker {
       try {
         this.#awake = false;
         const room = this.#capacity - this.#held.size;
-        const fetched = room > 0 && 2 * room >= this.#capacity ? await this.#fetch(room) : 0;
+        const more = room > 0 && 2 * room >= this.#capacity && (await this.#fetch(room)) === room;
         // As many as there was room for: there may be more.
-        const more = fetched > 0 && fetched === room;
         if (!more && !this.#awake) await this.#rest(LOOK_EVERY);
         delay = FIRST_DELAY;
       } catch (error) {
