@@ -6,11 +6,12 @@ import { writeFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { DependencyFailedError, JobCancelledError, JobFailedError } from "heddle";
 import { Cluster, type ClusterJob, type Run } from "heddle/cluster";
+import { HANGS, until } from "../support/hangs.js";
 import * as work from "./support/cluster-work.js";
-import { folder, linesOf, until } from "./support/clusters.js";
+import { folder, linesOf } from "./support/clusters.js";
 import { freshSchema, NO_SERVER, restartServer, startProcess } from "./support/postgres.js";
 
-const OPTIONS = { timeout: 300_000, skip: NO_SERVER };
+const OPTIONS = { ...HANGS, skip: NO_SERVER };
 const PROCESSES = 3;
 
 /** A cluster with worker processes. */

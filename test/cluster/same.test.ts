@@ -7,10 +7,9 @@ import { DependencyFailedError, type Job, JobFailedError, JobSystem } from "hedd
 import { Cluster, type ClusterJob } from "heddle/cluster";
 import { clusterGraph, WORK as FLIGHTS, localGraph } from "../../examples/cluster/graph.js";
 import { summarize } from "../../examples/flights/sequential.js";
+import { HANGS } from "../support/hangs.js";
 import * as work from "./support/cluster-work.js";
 import { WORK } from "./support/clusters.js";
-
-const HANGS = { timeout: 240_000 };
 
 /** A small generator of random numbers (mulberry32), so that a failure can be had again. */
 function randomNumbers(seed: number): (below: number) => number {

@@ -1,4 +1,4 @@
-/** What tests of clusters share: files that jobs write to, and waiting for something to be so. */
+/** What tests of clusters share: where job functions are, and files that these write to. */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,9 +20,4 @@ export function linesOf(file: string): string[] {
   } catch {
     return [];
   }
-}
-
-/** Waits until something is so. */
-export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 5));
 }
