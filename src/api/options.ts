@@ -33,7 +33,7 @@ const MOST_THREADS = 256;
 const FEWEST_JOBS = 16;
 const MOST_JOBS = 4_194_304;
 const MOST_CONCURRENT = 65_536;
-const CONCURRENT = 64;
+export const CONCURRENT = 64;
 
 export interface CheckedOptions {
   readonly modules: readonly string[];

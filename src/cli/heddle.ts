@@ -64,20 +64,30 @@ async function main(): Promise<void> {
   const addresses = modules.map((each) => (/^[a-z][a-z0-9+.-]+:/i.test(each) ? each : resolve(each)));
   const cluster = await Cluster.connect({ url, modules: addresses, schema: values.schema });
   cluster.on("error", (error) => console.error(`heddle: ${error.message}`));
-  const worker = await cluster.startWorker({ threads, concurrency });
-  console.log(`heddle: worker ${process.pid} is ready, for jobs of ${modules.join(", ")}`);
-  const signal = await new Promise<string>((told) => {
-    for (const each of ["SIGTERM", "SIGINT"] as const) {
-      process.once(each, () => {
-        told(each);
-        process.once(each, () => process.exit(1));
+  try {
+    const worker = await cluster.startWorker({ threads, concurrency });
+    console.log(`heddle: worker ${process.pid} is ready, for jobs of ${modules.join(", ")}`);
+    const signal = await told();
+    console.log(`heddle: ${signal}: waiting for ${worker.running} jobs`);
+    await worker.stop({ timeout });
+  } finally {
+    await cluster.close();
+  }
+  console.log("heddle: stopped");
+}
+
+/** Waits for a signal to stop. The next one, of either kind, ends the process. */
+async function told(): Promise<NodeJS.Signals> {
+  return await new Promise((resolve) => {
+    let before = false;
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      process.on(signal, () => {
+        if (before) process.exit(1);
+        before = true;
+        resolve(signal);
       });
     }
   });
-  console.log(`heddle: ${signal}: waiting for ${worker.running} jobs`);
-  await worker.stop({ timeout });
-  await cluster.close();
-  console.log("heddle: stopped");
 }
 
 try {

@@ -53,23 +53,17 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
   static async connect(options: ClusterOptions): Promise<Cluster> {
     const checked = checkClusterOptions(options);
     const functions = await ClusterFunctions.load(checked.modules);
-    const database = await Database.open(checked, (error) => cluster.#report(error));
+    // What goes wrong before there is a cluster is thrown by `open`.
+    let cluster: Cluster | undefined;
+    const report = (error: Error) => {
+      if (cluster !== undefined) cluster.#report(error);
+    };
+    const database = await Database.open(checked, report);
     const store = new Store(database);
-    const watch = new Watch(store, (error) => cluster.#report(error));
-    const cluster = new Cluster(checked, functions, { database, store, watch });
-    try {
-      await store.create();
-      await createQueues(database.boss, functions.queues);
-      cluster.#unlisten = await database.listen(
-        store.channel,
-        (payload) => cluster.#heard(payload),
-        () => cluster.#mayHaveMissed(),
-      );
-    } catch (error) {
-      await cluster.close();
-      throw error;
-    }
-    return cluster;
+    const created = new Cluster(checked, functions, { database, store, watch: new Watch(store, report) });
+    cluster = created;
+    await created.#open();
+    return created;
   }
 
   private constructor(options: CheckedClusterOptions, functions: ClusterFunctions, connection: Connection) {
@@ -77,6 +71,22 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
     this.#options = options;
     this.#functions = functions;
     this.#connection = connection;
+  }
+
+  async #open(): Promise<void> {
+    const { database, store } = this.#connection;
+    try {
+      await store.create();
+      await createQueues(database.boss, this.#functions.queues);
+      this.#unlisten = await database.listen(
+        store.channel,
+        (payload) => this.#heard(payload),
+        () => this.#mayHaveMissed(),
+      );
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
   }
 
   /** A new graph, to be filled with jobs and submitted. */
@@ -146,6 +156,10 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
     const report = (error: Error) => this.#report(error);
     const { maxValueBytes } = this.#options;
     const worker = await ClusterWorker.start(database, store, this.#functions, maxValueBytes, options, report);
+    if (this.#closing !== undefined) {
+      await worker.stop();
+      this.#checkOpen();
+    }
     this.#workers.add(worker);
     void worker.stopped.then(() => this.#workers.delete(worker));
     return worker;
@@ -196,7 +210,8 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
     // While the database is away, everything that asks it fails alike.
     if (error.message === this.#reported.message && now - this.#reported.at < QUIET_FOR) return;
     this.#reported = { message: error.message, at: now };
-    if (this.listenerCount("error") > 0) this.emit("error", error);
-    else process.emitWarning(error);
+    if (this.listenerCount("error") === 0) process.emitWarning(error);
+    // A listener that throws is an uncaught error of the program's, and must not end what reports here.
+    else setImmediate(() => this.emit("error", error));
   }
 }

@@ -10,8 +10,19 @@ export type Sql = Pick<Db, "executeSql">;
 
 /** How often pg-boss looks for lost workers' jobs, in seconds. */
 const SUPERVISE_EVERY = 5;
-/** How long a connection may take, in milliseconds. */
-const CONNECT_WITHIN = 10_000;
+/** How often it deletes jobs that have ended long ago, in seconds. */
+const MAINTAIN_EVERY = 600;
+/** Passed on to pg, in milliseconds: a server that has vanished must not be waited for for ever. */
+const CONNECTION = {
+  connectionTimeoutMillis: 10_000,
+  query_timeout: 300_000,
+  keepAlive: true,
+  keepAliveInitialDelayMillis: 10_000,
+};
+/** Tries of a transaction that the database has rolled back because of others. */
+const MOST_TRIES = 5;
+/** Errors of PostgreSQL: serialization failure, deadlock. */
+const ROLLED_BACK = ["40001", "40P01"];
 
 export class Database {
   readonly boss: PgBoss;
@@ -48,6 +59,7 @@ export class Database {
       superviseIntervalSeconds: SUPERVISE_EVERY,
       monitorIntervalSeconds: SUPERVISE_EVERY,
       registerInstance: false,
+      maintenanceIntervalSeconds: MAINTAIN_EVERY,
     };
     let embedded: PGlite | undefined;
     let boss: PgBoss;
@@ -60,11 +72,13 @@ export class Database {
       embedded = await PGlite.create(directory);
       boss = new PgBoss({ ...common, backend: "pglite", db: fromPglite(embedded) });
     } else {
-      boss = new PgBoss({ ...common, connectionString: url, connectionTimeoutMillis: CONNECT_WITHIN });
+      boss = new PgBoss({ ...common, ...CONNECTION, connectionString: url });
     }
     const database = new Database(boss, schema, embedded);
     // Once it is being closed, statements of pg-boss's own that are cut off are no news.
-    boss.on("error", (error: Error) => !database.#closed && report(error));
+    boss.on("error", (error: unknown) => {
+      if (!database.#closed) report(isInstance(error, Error) ? error : new Error(messageOf(error), { cause: error }));
+    });
     try {
       await boss.start();
     } catch (error) {
@@ -82,8 +96,22 @@ export class Database {
     return rows as Row[];
   }
 
-  /** Runs statements, of which either all take effect or, where one throws, none. */
+  /**
+   * Runs statements, of which either all take effect or, where one throws, none.
+   *
+   * @param steps may be called again, when the database has rolled back what it did because of others
+   */
   async transaction<T>(steps: (sql: Sql) => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#transaction(steps);
+      } catch (error) {
+        if (tries === MOST_TRIES || !ROLLED_BACK.includes(String((error as { code?: unknown }).code))) throw error;
+      }
+    }
+  }
+
+  async #transaction<T>(steps: (sql: Sql) => Promise<T>): Promise<T> {
     if (this.#embedded !== undefined) {
       return await this.#embedded.transaction(async (tx) =>
         steps({
@@ -142,5 +170,6 @@ async function optional<M>(name: string, install: string, load: () => Promise<M>
 /** Also of an error for each address that was tried, which has no message of its own. */
 function messageOf(error: unknown): string {
   if (isInstance(error, AggregateError)) return error.errors.map(messageOf).join("; ");
-  return isInstance(error, Error) ? error.message : String(error);
+  if (isInstance(error, Error)) return error.message;
+  return String((error as { message?: unknown } | null)?.message ?? error);
 }

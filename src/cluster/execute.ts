@@ -8,8 +8,16 @@ import { run } from "../job.js";
 import { withKey } from "./idempotency.js";
 import { resultToText, valueFromText } from "./values.js";
 
+/** What a job's cell says: whether it may be taken back. */
+export const WAITING = 0;
+export const BEGUN = 1;
+export const WITHDRAWN = 2;
+
 /** What is to be run. */
 export interface Execution {
+  /** The cells of the worker's jobs, on shared memory, and this one's. */
+  readonly cells: Int32Array;
+  readonly cell: number;
   /** The function's number on each thread of the local system. */
   readonly fn: number;
   readonly key: string;
@@ -20,9 +28,11 @@ export interface Execution {
   readonly uses: readonly (readonly [position: number, result: string])[];
 }
 
-/** For functions that are not known to give promises. */
-export function execute(execution: Execution): string | Promise<string> {
-  const { maxBytes, key, fn, args, uses } = execution;
+/** For functions that are not known to give promises. @returns undefined if the job was withdrawn before */
+export function execute(execution: Execution): string | undefined | Promise<string | undefined> {
+  const { cells, cell, maxBytes, key, fn, args, uses } = execution;
+  // Settles with the worker that gives back what has not begun: either it runs here, or elsewhere.
+  if (Atomics.compareExchange(cells, cell, WAITING, BEGUN) !== WAITING) return undefined;
   const given = args === "" ? [] : (valueFromText(args) as unknown[]);
   for (const [position, result] of uses) given[position] = handleTo(valueFromText(result));
   const result = withKey(key, () => currentEngine().functions.get(fn)(...given));
@@ -31,7 +41,7 @@ export function execute(execution: Execution): string | Promise<string> {
 }
 
 /** For functions that give promises. */
-export async function executeAsynchronous(execution: Execution): Promise<string> {
+export async function executeAsynchronous(execution: Execution): Promise<string | undefined> {
   return await execute(execution);
 }
 

@@ -9,7 +9,7 @@ import type { Database } from "./database.js";
 import { UnknownRunError, WorkerLostError } from "./errors.js";
 import { grouped } from "./grouped.js";
 import { jobIdOf, placeOf } from "./ids.js";
-import { FAILED_QUEUE } from "./queues.js";
+import { FAILED_QUEUE, HEARTBEAT } from "./queues.js";
 import { COMPLETED, DEPENDENCY_FAILED, FAILED, type Store } from "./store.js";
 import { failureToText } from "./values.js";
 
@@ -47,14 +47,21 @@ export class Failures {
   }
 
   async #look(): Promise<void> {
+    const { boss } = this.#database;
     while (this.#again && !this.#closed) {
       this.#again = false;
       try {
-        const failed = await this.#database.boss.fetch<object>(FAILED_QUEUE, {
-          batchSize: BATCH,
-          includeMetadata: true,
-        });
-        for (const job of failed) await this.#fail(job);
+        const failed = await boss.fetch<object>(FAILED_QUEUE, { batchSize: BATCH, includeMetadata: true });
+        for (const [run, some] of grouped(failed, ({ sourceId }) => placeOf(sourceId!).run)) {
+          try {
+            await this.#failAll(run, some);
+            await boss.complete(FAILED_QUEUE, some);
+          } catch (error) {
+            // Those of other runs must not wait for it. It is taken again in a moment.
+            this.#report(error as Error);
+            await boss.fail(FAILED_QUEUE, some);
+          }
+        }
         this.#again ||= failed.length === BATCH;
       } catch (error) {
         if (!this.#closed) this.#report(error as Error);
@@ -63,50 +70,61 @@ export class Failures {
     this.#looking = undefined;
   }
 
-  /** May be done again when it has failed half way. */
-  async #fail(failed: JobWithMetadata): Promise<void> {
+  /** Fails jobs of one run, and all that depends on them. May be done again when it has failed half way. */
+  async #failAll(run: string, some: readonly JobWithMetadata[]): Promise<void> {
     const { boss } = this.#database;
-    const { run, job } = placeOf(failed.sourceId!);
-    try {
-      await this.#failWithDependants(run, job, failed);
-    } catch (error) {
-      // Its run was deleted: there is nothing left to be told.
-      if (!(error instanceof UnknownRunError)) throw error;
+    const db = boss.getDb();
+    const plan = await this.#store.planOf(run).catch((error: unknown) => {
+      if (error instanceof UnknownRunError) return undefined;
+      throw error;
+    });
+    // The run was deleted: there is nothing left to be told.
+    if (plan === undefined) return;
+    const jobs = new Map(some.map((failed) => [placeOf(failed.sourceId!).job, failed]));
+    await this.#store.record(
+      db,
+      [...jobs].map(([job, failed]) => ({
+        run,
+        job,
+        state: FAILED,
+        value: textOf(failed, plan.nameOf(job)),
+        first: null,
+      })),
+    );
+    // A result may have been written before, by an attempt that was given up too soon: then it counts.
+    const firsts = new Map<number, number>();
+    for (const { job, state } of await this.#store.outcomes([...jobs.keys()].map((each) => ({ run, job: each })))) {
+      const { sourceName, sourceId } = jobs.get(job)!;
+      // Whoever gets it again finds the result and completes the job, so that what depends on it can go on.
+      if (state === COMPLETED) await boss.retry(sourceName!, sourceId!);
+      if (state !== FAILED) continue;
+      for (const dependant of plan.dependantsOf(job)) if (!firsts.has(dependant)) firsts.set(dependant, job);
     }
-    await boss.complete(FAILED_QUEUE, failed);
-  }
-
-  async #failWithDependants(run: string, job: number, failed: JobWithMetadata): Promise<void> {
-    const { boss } = this.#database;
-    const plan = await this.#store.planOf(run);
-    const [before] = await this.#store.outcomes([{ run, job }]);
-    if (before?.state === COMPLETED) {
-      // Its result was written, but its worker did not live to complete it: the next one will, and needs not run it.
-      await boss.retry(failed.sourceName!, failed.sourceId!);
-      return;
-    }
-    const dependants = plan.dependantsOf(job);
-    await this.#store.record(boss.getDb(), [
-      { run, job, state: FAILED, value: textOf(failed, plan.nameOf(job)), first: null },
-      ...dependants.map((each) => ({ run, job: each, state: DEPENDENCY_FAILED, value: "", first: job })),
-    ]);
-    for (const [queue, some] of grouped(dependants, (each) => plan.queueOf(each))) {
+    await this.#store.record(
+      db,
+      [...firsts].map(([job, first]) => ({ run, job, state: DEPENDENCY_FAILED, value: "", first })),
+    );
+    for (const [queue, each] of grouped(firsts.keys(), (job) => plan.queueOf(job))) {
       await boss.cancel(
         queue,
-        some.map((each) => jobIdOf(run, each)),
+        each.map((job) => jobIdOf(run, job)),
       );
     }
   }
 }
 
+const LOST: Record<string, string> = {
+  "job heartbeat timeout": `its worker was lost: it was not heard of for ${HEARTBEAT} seconds`,
+  "job timed out": "it took longer than 24 hours",
+};
+
 /** Why it failed: what its worker has written, or else pg-boss, which has not heard of its worker any more. */
 function textOf({ sourceOutput, sourceRetryCount }: JobWithMetadata, name: string): string {
   const { failure, value } = (sourceOutput ?? {}) as { failure?: string; value?: { message?: string } };
   if (failure !== undefined) return failure;
-  const tries = (sourceRetryCount ?? 0) + 1;
-  const error = new WorkerLostError(
-    `${value?.message ?? "its worker was lost"}; it was tried ${tries} time${tries === 1 ? "" : "s"}`,
-  );
+  const why = value?.message ?? "its worker was lost";
+  const attempt = (sourceRetryCount ?? 0) + 1;
+  const error = new WorkerLostError(`${LOST[why] ?? why}; this was attempt ${attempt}, and the last one`);
   const lost: Failure = { kind: "threw", job: name, error };
   return failureToText(lost);
 }

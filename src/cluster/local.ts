@@ -1,19 +1,23 @@
 /** A worker's own job system, which runs jobs of the cluster on all its threads. */
+import { JobFailedError } from "../api/errors.js";
 import { failureOf } from "../api/failure-errors.js";
 import { Functions } from "../api/functions.js";
 import type { Job } from "../api/job.js";
 import { JobSystem } from "../api/job-system.js";
-import type { JobSystemOptions } from "../api/options.js";
+import { CONCURRENT, type JobSystemOptions } from "../api/options.js";
 import { F_ASYNC, FUNCTION_MASK } from "../memory/layout.js";
 import type { Failure } from "../values/failures.js";
-import { type Execution, execute, executeAsynchronous } from "./execute.js";
+import { BEGUN, type Execution, execute, executeAsynchronous, WAITING, WITHDRAWN } from "./execute.js";
 import { type ClusterFunctions, labelOf } from "./functions.js";
 import type { JobData } from "./queues.js";
 
 export type LocalOptions = Omit<JobSystemOptions, "modules" | "maxJobs">;
 
-/** What came of a job: its result as text, or why it failed. */
-export type Ended = { readonly result: string } | { readonly failure: Failure };
+/** What came of a job: its result as text, why it failed, or that it was withdrawn before it had begun. */
+export type Ended = { readonly result: string } | { readonly failure: Failure } | { readonly withdrawn: true };
+
+/** Jobs that can be in the system at once, withdrawn ones included. */
+const MOST_JOBS = 2 ** 16;
 
 export class LocalSystem {
   readonly #system: JobSystem;
@@ -21,12 +25,22 @@ export class LocalSystem {
   /** Numbers as on each of the system's threads. */
   readonly #numbers: Functions;
   readonly #maxBytes: number;
+  readonly #concurrency: number;
+  readonly #cells = new Int32Array(new SharedArrayBuffer(4 * MOST_JOBS));
+  readonly #free: number[] = Array.from({ length: MOST_JOBS }, (_, cell) => cell);
 
-  private constructor(system: JobSystem, functions: ClusterFunctions, numbers: Functions, maxBytes: number) {
+  private constructor(
+    system: JobSystem,
+    functions: ClusterFunctions,
+    numbers: Functions,
+    maxBytes: number,
+    concurrency: number,
+  ) {
     this.#system = system;
     this.#functions = functions;
     this.#numbers = numbers;
     this.#maxBytes = maxBytes;
+    this.#concurrency = concurrency;
   }
 
   /** @param report called with failures that no job of the cluster is to blame for */
@@ -40,11 +54,21 @@ export class LocalSystem {
     const numbers = await Functions.load(modules);
     const system = await JobSystem.create({ ...options, modules });
     system.on("error", report);
-    return new LocalSystem(system, functions, numbers, maxBytes);
+    return new LocalSystem(system, functions, numbers, maxBytes, options.concurrency ?? CONCURRENT);
   }
 
   get threads(): number {
     return this.#system.threads;
+  }
+
+  /** How many asynchronous jobs it can have in flight. */
+  get mostAsynchronous(): number {
+    return this.#system.threads * this.#concurrency;
+  }
+
+  isAsynchronous(fn: string): boolean {
+    const known = this.#functions.named(fn);
+    return known !== undefined && (this.#numbers.headerOf(known.fn) & F_ASYNC) !== 0;
   }
 
   /**
@@ -52,8 +76,30 @@ export class LocalSystem {
    *
    * @param results of the jobs that are its arguments, in their order
    * @param signal asks it to stop
+   * @returns what comes of it; and how to withdraw it, which says whether it has not begun and now never will
    */
-  async run(key: string, data: JobData, results: readonly string[], signal: AbortSignal): Promise<Ended> {
+  run(
+    key: string,
+    data: JobData,
+    results: readonly string[],
+    signal: AbortSignal,
+  ): { ended: Promise<Ended>; withdraw: () => boolean } {
+    const cell = this.#free.pop();
+    if (cell === undefined) throw new RangeError(`more than ${MOST_JOBS} jobs are in hand`);
+    Atomics.store(this.#cells, cell, WAITING);
+    const ended = this.#run(cell, key, data, results, signal).finally(() => this.#free.push(cell));
+    // Settles with the thread that is about to begin it: either it runs here, or elsewhere.
+    const withdraw = () => Atomics.compareExchange(this.#cells, cell, WAITING, WITHDRAWN) !== BEGUN;
+    return { ended, withdraw };
+  }
+
+  async #run(
+    cell: number,
+    key: string,
+    data: JobData,
+    results: readonly string[],
+    signal: AbortSignal,
+  ): Promise<Ended> {
     const known = this.#functions.named(data.fn);
     const label = data.name ?? labelOf(data.fn);
     if (known === undefined) {
@@ -64,17 +110,25 @@ export class LocalSystem {
     }
     const header = this.#numbers.headerOf(known.fn);
     const execution: Execution = {
+      cells: this.#cells,
+      cell,
       fn: header & FUNCTION_MASK,
       key,
       maxBytes: this.#maxBytes,
       args: data.args ?? "",
       uses: (data.uses ?? []).map(([position], k) => [position, results[k]] as const),
     };
-    const job: Job<string> = this.#system.spawn(header & F_ASYNC ? executeAsynchronous : execute, execution);
     try {
-      return { result: await job.with({ name: label, signal, ...data.limit }) };
+      const job: Job<string | undefined> = this.#system.spawn(
+        header & F_ASYNC ? executeAsynchronous : execute,
+        execution,
+      );
+      const result = await job.with({ name: label, signal, ...data.limit });
+      return result === undefined ? { withdrawn: true } : { result };
     } catch (error) {
-      return { failure: failureOf(error, label) };
+      // Not only jobs fail: their arguments may be too large to be handed to a thread.
+      if (error instanceof JobFailedError) return { failure: failureOf(error, label) };
+      return { failure: { kind: "threw", job: label, error } };
     }
   }
 

@@ -1,6 +1,6 @@
 /** A graph as it is kept in the database with its run: what each job is called, and what depends on it. */
 import v8 from "node:v8";
-import { DependencyCycleError } from "../api/errors.js";
+import { DependencyCycleError, PayloadTooLargeError } from "../api/errors.js";
 import { InvalidGraphError } from "./errors.js";
 import { labelOf, queueOf } from "./functions.js";
 import type { ClusterJob, Graph } from "./graph.js";
@@ -27,9 +27,10 @@ export class Plan {
     this.#stored = stored;
   }
 
-  /** @throws InvalidGraphError, DependencyCycleError */
+  /** @throws InvalidGraphError, PayloadTooLargeError, DependencyCycleError */
   static of({ _jobs: jobs }: Graph): Plan {
     if (jobs.length === 0) throw new InvalidGraphError("the graph has no jobs; add some with graph.spawn");
+    checkSize(jobs);
     const names = namesOf(jobs);
     checkCycles(jobs);
     const functions = [...new Set(jobs.map((job) => job._function.name))];
@@ -60,11 +61,6 @@ export class Plan {
     return queueOf(this.#functionOf(job));
   }
 
-  /** The queues of all its jobs. */
-  get queues(): readonly string[] {
-    return [...new Set(this.#stored.functions.map(queueOf))];
-  }
-
   /** The number of the job with a name of its own. */
   numberOf(name: string): number | undefined {
     for (const [job, other] of this.#stored.names) if (other === name) return job;
@@ -74,6 +70,14 @@ export class Plan {
   hasDependants(job: number): boolean {
     const { starts } = this.#stored;
     return starts[job] < starts[job + 1];
+  }
+
+  /** Whether a job that depends on this one directly is in another queue. */
+  hasDependantsElsewhere(job: number): boolean {
+    const { starts, dependants } = this.#stored;
+    const queue = this.queueOf(job);
+    for (let k = starts[job]; k < starts[job + 1]; k++) if (this.queueOf(dependants[k]) !== queue) return true;
+    return false;
   }
 
   /** All jobs that depend on a job, directly or not. */
@@ -89,6 +93,21 @@ export class Plan {
   #functionOf(job: number): string {
     return this.#stored.functions[this.#stored.functionOf[job]];
   }
+}
+
+/** The bytes that are written for a graph at the most; and of that, what a job takes without its arguments, about. */
+const MOST_BYTES = 2 ** 28;
+const BYTES_PER_JOB = 512;
+
+/** A graph is written by one statement. @throws PayloadTooLargeError */
+function checkSize(jobs: readonly ClusterJob<unknown>[]): void {
+  const bytes = jobs.reduce((sum, job) => sum + job._args.length + BYTES_PER_JOB, 0);
+  if (bytes <= MOST_BYTES) return;
+  throw new PayloadTooLargeError(
+    `the graph takes ${bytes} bytes with the arguments of all its ${jobs.length} jobs, and ${MOST_BYTES} are the most; submit it as several graphs, give each job more to do, or keep large data in files or object storage and pass where it is`,
+    bytes,
+    MOST_BYTES,
+  );
 }
 
 /** @throws InvalidGraphError for names that are not unique */

@@ -27,11 +27,18 @@ export interface JobData {
   readonly uses?: readonly (readonly [position: number, job: number])[];
   /** Whether any job depends on it. */
   readonly blocks?: boolean;
+  /** Whether any of those is a function of another module, which other workers may have. */
+  readonly elsewhere?: boolean;
   /** How long it may run, in milliseconds. */
   readonly limit?: { timeout: number; kill: boolean };
 }
 
-const DAY = 24 * 60 * 60;
+const HOUR = 60 * 60;
+const DAY = 24 * HOUR;
+/** How long pg-boss keeps jobs that have ended: their outcomes are kept with the run. */
+const KEPT = HOUR;
+/** As the heartbeat of jobs, for what is to be done about failures: that of many may take a while. */
+const FAILURES_HEARTBEAT = 60;
 /** As long as a job may run: the most that pg-boss allows. */
 const EXPIRES = DAY;
 /** How long a job may wait for its turn. */
@@ -39,15 +46,13 @@ const RETENTION = 10 * 365 * DAY;
 
 /** Creates the queues of modules, and that of failures, unless they are there. */
 export async function createQueues(boss: PgBoss, queues: readonly string[]): Promise<void> {
-  const kept = {
-    expireInSeconds: EXPIRES,
-    retentionSeconds: RETENTION,
-    deleteAfterSeconds: DAY,
-    heartbeatSeconds: HEARTBEAT,
-  };
+  const kept = { expireInSeconds: EXPIRES, retentionSeconds: RETENTION, deleteAfterSeconds: KEPT };
   // What is to be done about a failure must be done, however often it takes.
-  await boss.createQueue(FAILED_QUEUE, { ...kept, retryLimit: 1_000_000, retryDelay: 1 });
-  for (const queue of queues) await boss.createQueue(queue, { ...kept, deadLetter: FAILED_QUEUE });
+  const always = { retryLimit: 1_000_000, retryDelay: 1 };
+  await boss.createQueue(FAILED_QUEUE, { ...kept, ...always, heartbeatSeconds: FAILURES_HEARTBEAT });
+  for (const queue of queues) {
+    await boss.createQueue(queue, { ...kept, heartbeatSeconds: HEARTBEAT, deadLetter: FAILED_QUEUE });
+  }
 }
 
 const PRIORITIES = { high: 1, normal: 0, low: -1 };
@@ -86,6 +91,7 @@ function dataOf(job: ClusterJob<unknown>, plan: Plan): JobData {
     ...(job._args !== "" && { args: job._args }),
     ...(job._uses.length > 0 && { uses: job._uses.map(([position, used]) => [position, used._index]) }),
     ...(plan.hasDependants(job._index) && { blocks: true }),
+    ...(plan.hasDependantsElsewhere(job._index) && { elsewhere: true }),
     ...(timeout !== undefined && { limit: { timeout, kill } }),
   };
 }

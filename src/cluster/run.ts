@@ -56,8 +56,7 @@ export class Run extends EventEmitter<{ progress: [RunStatus] }> {
   #last = "";
   readonly #watcher: Watcher = {
     onStatus: (status) => this.#onStatus(status),
-    onClosed: () =>
-      this.#end(new ShutdownError("the cluster was closed; the run goes on: attach to it from another process")),
+    onClosed: () => this.#end(closed()),
   };
 
   /** @internal */
@@ -104,8 +103,9 @@ export class Run extends EventEmitter<{ progress: [RunStatus] }> {
     });
   }
 
-  /** How far it is now. @throws UnknownRunError */
+  /** How far it is now. @throws UnknownRunError, ShutdownError */
   async status(): Promise<RunStatus> {
+    this.#checkOpen();
     const [status] = await this.#connection.store.statuses([this.id]);
     if (status === undefined) throw new UnknownRunError(this.id);
     return status;
@@ -116,6 +116,7 @@ export class Run extends EventEmitter<{ progress: [RunStatus] }> {
    * stop, and what they still give is dropped. Does nothing if the run has ended.
    */
   async cancel(): Promise<void> {
+    this.#checkOpen();
     const { database, store } = this.#connection;
     await database.transaction(async (sql) => {
       const jobs = await store.cancel(sql, this.id);
@@ -145,6 +146,10 @@ export class Run extends EventEmitter<{ progress: [RunStatus] }> {
     );
   }
 
+  #checkOpen(): void {
+    if (this.#connection.watch.closed) throw closed();
+  }
+
   #watch(): void {
     if (this.#watching) return;
     this.#watching = true;
@@ -155,15 +160,16 @@ export class Run extends EventEmitter<{ progress: [RunStatus] }> {
     if (status === undefined) return this.#end(new UnknownRunError(this.id));
     const { completed, failed, cancelled } = status;
     const now = `${completed} ${failed} ${cancelled}`;
-    if (now !== this.#last) this.emit("progress", status);
-    this.#last = now;
+    const isNew = now !== this.#last;
     await this.#deliver();
-    if (status.ended === undefined) return;
-    if (this.#ended !== undefined) {
+    if (status.ended !== undefined && this.#ended !== undefined) {
       this.#ended.resolve(await this.#report(status));
       this.#ended = undefined;
     }
-    if (this.#waiting.size === 0) this.#stopWatching();
+    if (status.ended !== undefined && this.#waiting.size === 0) this.#stopWatching();
+    this.#last = now;
+    // Last of all: a listener may throw.
+    if (isNew) this.emit("progress", status);
   }
 
   async #deliver(): Promise<void> {
@@ -174,8 +180,12 @@ export class Run extends EventEmitter<{ progress: [RunStatus] }> {
     const causes = await this.#causesOf(outcomes);
     for (const outcome of outcomes) {
       for (const { resolve, reject } of this.#waiting.get(outcome.job) ?? []) {
-        if (outcome.state === COMPLETED) resolve(valueFromText(outcome.value));
-        else reject(toError(this.#failureOf(outcome, causes)));
+        try {
+          if (outcome.state === COMPLETED) resolve(valueFromText(outcome.value));
+          else reject(toError(this.#failureOf(outcome, causes)));
+        } catch (error) {
+          reject(error as Error);
+        }
       }
       this.#waiting.delete(outcome.job);
     }
@@ -224,4 +234,8 @@ export class Run extends EventEmitter<{ progress: [RunStatus] }> {
     this.#stopWatching();
     for (const { reject } of waiting) reject(error);
   }
+}
+
+function closed(): ShutdownError {
+  return new ShutdownError("the cluster was closed; the run goes on: attach to it from another process");
 }

@@ -2,7 +2,7 @@
 import type { Database } from "./database.js";
 import { grouped } from "./grouped.js";
 import type { Ended } from "./local.js";
-import type { JobData } from "./queues.js";
+import { type JobData, READY } from "./queues.js";
 import { COMPLETED, type Outcome, type Store } from "./store.js";
 import { failureToText } from "./values.js";
 
@@ -13,15 +13,27 @@ export interface Held {
   readonly queue: string;
   readonly data: JobData;
   readonly place: { readonly run: string; readonly job: number };
+  readonly asynchronous: boolean;
   /** Asks it to stop. */
   readonly abort: AbortController;
+  /** When it was fetched. */
+  readonly since: number;
+  /** Keeps it from running, if it has not begun. @returns whether it had not */
+  withdraw: () => boolean;
 }
+
+/** What there is to be written of a job. */
+type Outcoming = Exclude<Ended, { withdrawn: true }>;
 
 /** How long to wait for the database after an error, in milliseconds: at first, and at the most. */
 const FIRST_DELAY = 100;
 const LONGEST_DELAY = 5000;
 /** Tries to write when the worker is to stop: the rest is run again by others. */
 const LAST_TRIES = 3;
+/** Characters of results in one write, and a bit more. */
+const MOST_TEXT = 2 ** 24;
+/** Errors of PostgreSQL that have nothing to do with what was written: connections, resources, rollbacks, operators. */
+const PASSING = /^(08|25006|40|53|55|57|58|XX)/;
 
 export class Settler {
   readonly #database: Database;
@@ -29,7 +41,7 @@ export class Settler {
   readonly #report: (error: Error) => void;
   /** Called with those whose outcomes are written, and whether any of them has failed. */
   readonly #onSettled: (settled: readonly Held[], failed: boolean) => void;
-  readonly #ended = new Map<Held, Ended>();
+  readonly #ended = new Map<Held, Outcoming>();
   #writing: Promise<void> | undefined;
   #closing = false;
 
@@ -50,7 +62,7 @@ export class Settler {
     return this.#ended.has(held);
   }
 
-  add(held: Held, ended: Ended): void {
+  add(held: Held, ended: Outcoming): void {
     this.#ended.set(held, ended);
     this.#writing ??= this.#write();
   }
@@ -66,8 +78,9 @@ export class Settler {
     await new Promise((resolve) => setImmediate(resolve));
     let delay = FIRST_DELAY;
     let failed = 0;
+    let most = Number.POSITIVE_INFINITY;
     while (this.#ended.size > 0 && !(this.#closing && failed >= LAST_TRIES)) {
-      const some = [...this.#ended];
+      const some = this.#next(most);
       try {
         await this.#settle(some);
         for (const [held] of some) this.#ended.delete(held);
@@ -77,9 +90,13 @@ export class Settler {
         );
         delay = FIRST_DELAY;
         failed = 0;
+        most *= 2;
       } catch (error) {
         this.#report(error as Error);
         failed++;
+        if (some.length === 1 && !isPassing(error)) this.#giveUp(some[0][0], error);
+        // One that can't be written must not keep the others from it.
+        most = Math.max(1, some.length >> 1);
         await new Promise((resolve) => setTimeout(resolve, delay));
         delay = Math.min(2 * delay, LONGEST_DELAY);
       }
@@ -87,8 +104,25 @@ export class Settler {
     this.#writing = undefined;
   }
 
+  /** As many as fit into one write, in the order in which they ended. */
+  #next(most: number): (readonly [Held, Outcoming])[] {
+    const some: (readonly [Held, Outcoming])[] = [];
+    let text = 0;
+    for (const each of this.#ended) {
+      if (some.length >= most || text > MOST_TEXT) break;
+      some.push(each);
+      if ("result" in each[1]) text += each[1].result.length;
+    }
+    return some;
+  }
+
+  /** The job fails with what the database has said of its outcome. */
+  #giveUp(held: Held, error: unknown): void {
+    this.#ended.set(held, { failure: { kind: "threw", job: held.data.name ?? held.data.fn, error } });
+  }
+
   /** May be done again when it has failed half way: outcomes are written once, and jobs are settled once. */
-  async #settle(some: readonly (readonly [Held, Ended])[]): Promise<void> {
+  async #settle(some: readonly (readonly [Held, Outcoming])[]): Promise<void> {
     const { boss } = this.#database;
     const completed: Held[] = [];
     const outcomes: Outcome[] = [];
@@ -105,9 +139,17 @@ export class Settler {
         }
       });
       if (completed.some(({ data }) => data.blocks)) await boss.resolveFlow();
+      if (completed.some(({ data }) => data.elsewhere)) await this.#store.notify(boss.getDb(), READY);
     }
     for (const [held, ended] of some) {
       if ("failure" in ended) await boss.fail(held.queue, held, { failure: failureToText(ended.failure) });
     }
   }
+}
+
+/** Whether an error is likely to pass: the database is away, or busy. */
+function isPassing(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  if (error instanceof RangeError || error instanceof TypeError) return false;
+  return typeof code !== "string" || code.length !== 5 || PASSING.test(code);
 }

@@ -20,6 +20,7 @@ export class Watch {
   readonly #changed = new Set<string>();
   #looking = false;
   #timer: NodeJS.Timeout | undefined;
+  #closed = false;
 
   /** @param report called when the database can't be asked; it is asked again */
   constructor(store: Store, report: (error: Error) => void) {
@@ -27,7 +28,15 @@ export class Watch {
     this.#report = report;
   }
 
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   add(run: string, watcher: Watcher): void {
+    if (this.#closed) {
+      watcher.onClosed();
+      return;
+    }
     const watchers = this.#watchers.get(run);
     if (watchers === undefined) this.#watchers.set(run, new Set([watcher]));
     else watchers.add(watcher);
@@ -54,6 +63,7 @@ export class Watch {
   }
 
   close(): void {
+    this.#closed = true;
     const watchers = [...this.#watchers.values()].flatMap((each) => [...each]);
     this.#watchers.clear();
     this.#rest();
@@ -74,12 +84,21 @@ export class Watch {
       try {
         const statuses = new Map((await this.#store.statuses(runs)).map((status) => [status.id, status]));
         for (const run of runs) {
-          for (const watcher of this.#watchers.get(run) ?? []) await watcher.onStatus(statuses.get(run));
+          for (const watcher of this.#watchers.get(run) ?? []) await this.#tell(watcher, statuses.get(run));
         }
       } catch (error) {
-        if (this.#watchers.size > 0) this.#report(error as Error);
+        if (!this.#closed) this.#report(error as Error);
       }
     }
     this.#looking = false;
+  }
+
+  /** What goes wrong with one watcher is no reason not to tell the others. */
+  async #tell(watcher: Watcher, status: RunStatus | undefined): Promise<void> {
+    try {
+      await watcher.onStatus(status);
+    } catch (error) {
+      if (!this.#closed) this.#report(error as Error);
+    }
   }
 }

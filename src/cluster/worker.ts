@@ -1,8 +1,8 @@
 /**
  * A worker: takes jobs that are ready from the database, runs them on a local job system, and writes what came of them.
  *
- * It holds a few jobs more than it has threads, so that these need not wait for the database, and as many as it can do
- * in about a tenth of a second where they are small; not more, lest other workers have nothing to do.
+ * It holds one job for each of its threads and, while jobs are small, as many as it is through with in about a tenth of a
+ * second; not more, lest other workers have nothing to do. What has not begun soon is given back.
  */
 import type { Database } from "./database.js";
 import { Failures } from "./failures.js";
@@ -12,7 +12,7 @@ import { placeOf } from "./ids.js";
 import { type LocalOptions, LocalSystem } from "./local.js";
 import { HEARTBEAT, type JobData, READY } from "./queues.js";
 import { type Held, Settler } from "./settler.js";
-import { COMPLETED, type Store } from "./store.js";
+import { COMPLETED, type Outcome, type Store } from "./store.js";
 
 /** Options of `Cluster.startWorker`: as for `JobSystem.create`. */
 export type WorkerOptions = LocalOptions;
@@ -21,15 +21,18 @@ export type WorkerOptions = LocalOptions;
 const LOOK_EVERY = 1000;
 /** How often to say that the jobs in hand are still worked at, in milliseconds. */
 const TOUCH_EVERY = (HEARTBEAT * 1000) / 4;
-/** Jobs held at once at the most. */
+/** Jobs held at once at the most, without asynchronous ones. */
 const MOST_HELD = 512;
 /** How long a job should be in hand, from being fetched until it has run, in milliseconds. */
 const IN_HAND = 100;
+/** For how long a job may be in hand without having begun, in milliseconds. */
+const MOST_WAITING = 1000;
 /** Not more often than this are others told that jobs are left for them, in milliseconds. */
 const TELL_EVERY = 50;
 /** How long to wait for the database after an error, in milliseconds: at first, and at the most. */
 const FIRST_DELAY = 100;
 const LONGEST_DELAY = 5000;
+/** How long to wait for jobs in hand when it is to stop, in milliseconds. */
 const GRACE = 30_000;
 
 /** A worker of a cluster, made by `Cluster.startWorker`. */
@@ -41,21 +44,30 @@ export class ClusterWorker {
   readonly #local: LocalSystem;
   readonly #report: (error: Error) => void;
   readonly #queues: readonly string[];
+  /** By id. */
   readonly #held = new Map<string, Held>();
+  /** How many of those are of functions that give promises: these need no thread for long. */
+  #asynchronous = 0;
   readonly #settler: Settler;
   readonly #failures: Failures;
   readonly #touching: NodeJS.Timeout;
+  #touches: Promise<void> | undefined;
   /** How many jobs to hold, until what came of them is written. */
   #capacity: number;
   /** For how long jobs were in hand that have ended lately, all together, in milliseconds; and how many. */
   #inHand = 0;
   #ended = 0;
   #stopping: Promise<void> | undefined;
+  #deadline = Number.POSITIVE_INFINITY;
+  #isStopped: () => void = () => {};
+  readonly #loop: Promise<void>;
   /** Ends the present wait. */
   #wake: () => void = () => {};
   /** Something has happened since the last look for jobs. */
   #awake = true;
   #told = 0;
+  /** The queue to begin with, so that none has to wait for all others to be empty. */
+  #turn = 0;
 
   /** @internal */
   static async start(
@@ -82,25 +94,33 @@ export class ClusterWorker {
     this.#local = local;
     this.#queues = queues;
     this.#report = report;
-    this.#capacity = 2 * local.threads;
+    this.#capacity = local.threads;
     this.#failures = new Failures(database, store, report);
     this.#settler = new Settler(database, store, report, (settled, failed) => this.#onSettled(settled, failed));
-    this.#touching = setInterval(() => void this.#touch(), TOUCH_EVERY);
-    this.stopped = this.#work();
+    this.#touching = setInterval(() => {
+      this.#touches ??= this.#touch().finally(() => {
+        this.#touches = undefined;
+      });
+    }, TOUCH_EVERY);
+    this.stopped = new Promise((resolve) => {
+      this.#isStopped = resolve;
+    });
+    this.#loop = this.#work();
   }
 
   /**
-   * Takes no more jobs, and waits for those in hand. What has not finished in time is asked to stop and given back:
-   * another worker runs it, which counts as one of its attempts.
+   * Takes no more jobs, gives back those that have not begun, and waits for the others. What has not finished in time is
+   * asked to stop, and counts as failed: it is tried again elsewhere if it has retries left.
    *
-   * @param options timeout: how long to wait, in milliseconds, 0 or more; by default 30,000
+   * @param options timeout: how long to wait, in milliseconds, 0 or more; by default 30,000. Called again, the
+   * shorter time counts
    */
   async stop({ timeout = GRACE }: { timeout?: number } = {}): Promise<void> {
     if (typeof timeout !== "number" || !(timeout >= 0)) {
       throw new RangeError(`timeout must be a number of milliseconds, 0 or more, not ${String(timeout)}`);
     }
-    this.#stopping ??= this.#stop(timeout);
-    await this.#stopping;
+    this.#deadline = Math.min(this.#deadline, performance.now() + timeout);
+    this.#stopping ??= this.#stop();
     await this.stopped;
   }
 
@@ -127,21 +147,25 @@ export class ClusterWorker {
     while (this.#stopping === undefined) {
       try {
         this.#awake = false;
-        const room = this.#capacity - this.#held.size;
-        const more = room > 0 && 2 * room >= this.#capacity && (await this.#fetch(room)) === room;
+        const room = this.#room();
+        const more = 2 * room >= this.#capacity && (await this.#fetch(room)) === room;
         // As many as there was room for: there may be more.
         if (!more && !this.#awake) await this.#rest(LOOK_EVERY);
         delay = FIRST_DELAY;
       } catch (error) {
-        if (this.#stopping === undefined) this.#report(error as Error);
+        this.#report(error as Error);
         await this.#rest(delay);
         delay = Math.min(2 * delay, LONGEST_DELAY);
       }
     }
-    await this.#stopping;
   }
 
-  /** Waits until it is woken. */
+  #room(): number {
+    if (this.#asynchronous >= this.#local.mostAsynchronous) return 0;
+    return this.#capacity - (this.#held.size - this.#asynchronous);
+  }
+
+  /** Waits until it is woken, or told to stop. */
   async #rest(milliseconds: number): Promise<void> {
     if (this.#stopping !== undefined) return;
     await new Promise<void>((resolve) => {
@@ -154,72 +178,138 @@ export class ClusterWorker {
     this.#wake = () => {};
   }
 
-  /** Takes ready jobs and starts them. @returns how many */
+  /** Takes ready jobs and starts them. @returns how many @throws what the database does, when it has started what it got */
   async #fetch(room: number): Promise<number> {
     const { boss } = this.#database;
     const all: Held[] = [];
-    for (const queue of this.#queues) {
-      if (all.length === room) break;
-      const jobs = await boss.fetch<JobData>(queue, { batchSize: room - all.length });
-      for (const { id, data, retryCount } of jobs) {
-        const place = placeOf(id);
-        all.push({ id, retryCount, queue, data, place, abort: new AbortController() });
+    let failed: { error: unknown } | undefined;
+    this.#turn++;
+    for (let k = 0; k < this.#queues.length && all.length < room && failed === undefined; k++) {
+      const queue = this.#queues[(this.#turn + k) % this.#queues.length];
+      try {
+        const jobs = await boss.fetch<JobData>(queue, { batchSize: room - all.length });
+        for (const job of jobs) all.push(this.#hold(queue, job));
+      } catch (error) {
+        failed = { error };
       }
     }
-    for (const held of all) this.#held.set(held.id, held);
-    if (all.length === room) await this.#tell();
-    if (all.length > 0) await this.#start(all);
+    if (all.length === room) this.#tell();
+    await this.#start(all);
+    if (failed !== undefined) throw failed.error;
     return all.length;
   }
 
-  /** Where there is more than fits here, others may help. */
-  async #tell(): Promise<void> {
+  #hold(queue: string, { id, data, retryCount }: { id: string; data: JobData; retryCount: number }): Held {
+    const held: Held = {
+      id,
+      retryCount,
+      queue,
+      data,
+      place: placeOf(id),
+      asynchronous: this.#local.isAsynchronous(data.fn),
+      abort: new AbortController(),
+      since: performance.now(),
+      withdraw: () => true,
+    };
+    this.#held.set(id, held);
+    if (held.asynchronous) this.#asynchronous++;
+    return held;
+  }
+
+  /** @returns whether it was still in hand */
+  #letGo(held: Held): boolean {
+    if (this.#held.get(held.id) !== held) return false;
+    this.#held.delete(held.id);
+    if (held.asynchronous) this.#asynchronous--;
+    return true;
+  }
+
+  /** Where there is more than fits here, others may help; should they not hear of it, they look by themselves. */
+  #tell(): void {
     const now = performance.now();
     if (now - this.#told < TELL_EVERY) return;
     this.#told = now;
-    await this.#store.notify(this.#database.boss.getDb(), READY);
+    this.#store.notify(this.#database.boss.getDb(), READY).catch(this.#report);
   }
 
+  /** Starts jobs, as soon as the database has told what they need. */
   async #start(all: readonly Held[]): Promise<void> {
-    const known = await this.#outcomesFor(all);
-    for (const held of all) {
-      const { id, data, place, abort } = held;
-      const before = known.get(id);
-      if (before !== undefined) {
-        // An earlier attempt's result was written; only its job could not be completed any more.
-        this.#settler.add(held, { result: before });
-        continue;
+    let delay = FIRST_DELAY;
+    while (all.length > 0 && this.#stopping === undefined) {
+      try {
+        const { over, results } = await this.#outcomesFor(all);
+        const gone = all.filter((held) => over.has(held));
+        for (const [queue, some] of grouped(gone, (held) => held.queue)) await this.#finish(queue, some, over);
+        for (const held of all) if (this.#held.get(held.id) === held) this.#run(held, results);
+        return;
+      } catch (error) {
+        this.#report(error as Error);
+        await this.#rest(delay);
+        delay = Math.min(2 * delay, LONGEST_DELAY);
       }
-      const results = (data.uses ?? []).map(([, job]) => known.get(`${place.run} ${job}`)!);
-      const start = performance.now();
-      void this.#local.run(id, data, results, abort.signal).then((ended) => {
-        this.#inHand += performance.now() - start;
-        this.#ended++;
-        if (this.#held.get(id) === held) this.#settler.add(held, ended);
-      });
     }
   }
 
-  /** Results of the jobs that are arguments, by run and number; and by id, those of jobs that have one already. */
-  async #outcomesFor(all: readonly Held[]): Promise<ReadonlyMap<string, string>> {
-    const wanted = all.flatMap(({ data, place }) => (data.uses ?? []).map(([, job]) => ({ run: place.run, job })));
+  #run(held: Held, results: ReadonlyMap<string, string>): void {
+    const { id, data, place, abort } = held;
+    const before = (data.uses ?? []).map(([, job]) => results.get(`${place.run} ${job}`)!);
+    const start = performance.now();
+    const { ended, withdraw } = this.#local.run(id, data, before, abort.signal);
+    held.withdraw = withdraw;
+    void ended.then((outcome) => {
+      if (this.#held.get(id) !== held || "withdrawn" in outcome) return;
+      this.#inHand += performance.now() - start;
+      this.#ended++;
+      this.#settler.add(held, outcome);
+    });
+  }
+
+  /** Ends jobs that another attempt, or cancelling their run, has given an outcome already: they need not run. */
+  async #finish(queue: string, some: readonly Held[], over: ReadonlyMap<Held, number>): Promise<void> {
+    const { boss } = this.#database;
+    const completed = some.filter((held) => over.get(held) === COMPLETED);
+    const others = some.filter((held) => over.get(held) !== COMPLETED);
+    if (completed.length > 0) {
+      await boss.complete(queue, completed);
+      await boss.resolveFlow();
+    }
+    if (others.length > 0) await boss.cancel(queue, others);
+    for (const held of some) this.#letGo(held);
+    this.wake();
+  }
+
+  /**
+   * Results of the jobs that are arguments, by run and number. And what became of those that were tried before: the
+   * state of their outcome, or NO_RUN.
+   */
+  async #outcomesFor(
+    all: readonly Held[],
+  ): Promise<{ results: ReadonlyMap<string, string>; over: ReadonlyMap<Held, number> }> {
     const again = all.filter(({ retryCount }) => retryCount > 0);
+    const wanted = all.flatMap(({ data, place }) => (data.uses ?? []).map(([, job]) => ({ run: place.run, job })));
     wanted.push(...again.map(({ place }) => place));
-    const known = new Map<string, string>();
-    if (wanted.length === 0) return known;
-    const unique = new Map(wanted.map((place) => [`${place.run} ${place.job}`, place]));
-    for (const { run, job, state, value } of await this.#store.outcomes([...unique.values()])) {
-      if (state === COMPLETED) known.set(`${run} ${job}`, value);
+    const found = new Map<string, Outcome>();
+    if (wanted.length > 0) {
+      const unique = new Map(wanted.map((place) => [`${place.run} ${place.job}`, place]));
+      for (const outcome of await this.#store.outcomes([...unique.values()])) {
+        found.set(`${outcome.run} ${outcome.job}`, outcome);
+      }
     }
-    for (const { id, place } of again) {
-      const value = known.get(`${place.run} ${place.job}`);
-      if (value !== undefined) known.set(id, value);
+    const over = new Map<Held, number>();
+    if (again.length > 0) {
+      const runs = await this.#store.statuses([...new Set(again.map(({ place }) => place.run))]);
+      const known = new Set(runs.map(({ id }) => id));
+      for (const held of again) {
+        const before = found.get(`${held.place.run} ${held.place.job}`);
+        if (before !== undefined) over.set(held, before.state);
+        else if (!known.has(held.place.run)) over.set(held, NO_RUN);
+      }
     }
-    return known;
+    return { results: new Map([...found].map(([key, { value }]) => [key, value])), over };
   }
 
   #onSettled(settled: readonly Held[], failed: boolean): void {
-    for (const held of settled) if (this.#held.get(held.id) === held) this.#held.delete(held.id);
+    for (const held of settled) this.#letGo(held);
     this.#adapt();
     if (failed) this.#failures.look();
     this.wake();
@@ -230,7 +320,7 @@ export class ClusterWorker {
     if (this.#ended === 0) return;
     const mean = this.#inHand / this.#ended;
     if (mean < IN_HAND / 2) this.#capacity = Math.min(2 * this.#capacity, MOST_HELD);
-    else if (mean > 2 * IN_HAND) this.#capacity = Math.max(this.#capacity >> 1, 2 * this.#local.threads);
+    else if (mean > 2 * IN_HAND) this.#capacity = Math.max(this.#capacity >> 1, this.#local.threads);
     this.#inHand = 0;
     this.#ended = 0;
   }
@@ -238,12 +328,15 @@ export class ClusterWorker {
   /** Says that the jobs in hand are worked at. Those that are no longer this worker's are asked to stop. */
   async #touch(): Promise<void> {
     try {
+      await this.#giveBackWaiting();
       for (const [queue, some] of grouped(this.#held.values(), (held) => held.queue)) {
         const { settled } = (await this.#database.boss.touch(queue, some)) as { settled?: readonly string[] };
+        if (settled === undefined) continue;
         const still = new Set(settled);
         for (const held of some) {
-          if (settled === undefined || still.has(held.id) || this.#settler.has(held)) continue;
-          this.#drop(held, "the job was cancelled, or given to another worker");
+          if (still.has(held.id) || this.#settler.has(held) || !this.#letGo(held)) continue;
+          held.abort.abort(new DOMException("the job was cancelled, or given to another worker", "AbortError"));
+          this.wake();
         }
       }
     } catch (error) {
@@ -251,42 +344,61 @@ export class ClusterWorker {
     }
   }
 
-  #drop(held: Held, why: string): void {
-    if (this.#held.get(held.id) === held) this.#held.delete(held.id);
-    held.abort.abort(new DOMException(why, "AbortError"));
-    this.wake();
+  /** Jobs that wait behind long ones may begin sooner elsewhere. */
+  async #giveBackWaiting(): Promise<void> {
+    const now = performance.now();
+    const waiting = [...this.#held.values()].filter(({ since }) => now - since > MOST_WAITING);
+    const withdrawn = waiting.filter((held) => !this.#settler.has(held) && held.withdraw());
+    if (withdrawn.length === 0) return;
+    this.#capacity = this.#local.threads;
+    await this.#giveBack(withdrawn);
   }
 
-  async #stop(timeout: number): Promise<void> {
-    const end = performance.now() + timeout;
+  async #stop(): Promise<void> {
     this.wake();
-    while (this.#held.size > 0 && performance.now() < end) {
-      await new Promise((resolve) => setTimeout(resolve, Math.min(20, end - performance.now())));
+    await this.#loop;
+    // What was fetched last and not started can be withdrawn, too.
+    const withdrawn = [...this.#held.values()].filter((held) => !this.#settler.has(held) && held.withdraw());
+    await this.#giveBack(withdrawn).catch(this.#report);
+    while (this.#held.size > 0 && performance.now() < this.#deadline) {
+      await new Promise((resolve) => setTimeout(resolve, Math.min(20, this.#deadline - performance.now())));
     }
     clearInterval(this.#touching);
+    await this.#touches;
     const left = [...this.#held.values()].filter((held) => !this.#settler.has(held));
-    this.#held.clear();
-    for (const { abort } of left) abort.abort(new DOMException("the worker stops", "AbortError"));
-    await this.#giveBack(left).catch(this.#report);
+    for (const held of left) held.abort.abort(new DOMException("the worker stops", "AbortError"));
+    await this.#failAsStopped(left).catch(this.#report);
     await this.#settler.close();
     await this.#failures.close();
+    this.#held.clear();
     await this.#local.stop();
+    this.#isStopped();
   }
 
-  /** Lets other workers have jobs at once. */
+  /** Lets other workers have jobs that have not begun, at once. */
   async #giveBack(all: readonly Held[]): Promise<void> {
-    if (all.length === 0) return;
     const { boss } = this.#database;
+    if (all.length === 0) return;
+    for (const held of all) this.#letGo(held);
     await this.#database.transaction(async (sql) => {
       for (const [queue, some] of grouped(all, (held) => held.queue)) {
-        await boss.cancel(queue, some, { db: sql });
-        await boss.resume(
-          queue,
-          some.map(({ id }) => id),
-          { db: sql },
-        );
+        // Only those that were still this worker's: their run may just have been cancelled.
+        const { settled } = (await boss.cancel(queue, some, { db: sql })) as { settled?: string[] };
+        if (settled !== undefined && settled.length > 0) await boss.resume(queue, settled, { db: sql });
       }
       await this.#store.notify(sql, READY);
     });
   }
+
+  /** Attempts that a stop cuts off are failures: so a job that may not be tried again is not. */
+  async #failAsStopped(all: readonly Held[]): Promise<void> {
+    for (const held of all) {
+      this.#letGo(held);
+      const error = new Error("its worker was stopped before it had finished");
+      this.#settler.add(held, { failure: { kind: "threw", job: held.data.name ?? held.data.fn, error } });
+    }
+  }
 }
+
+/** In place of an outcome's state: the run was deleted. */
+const NO_RUN = -1;

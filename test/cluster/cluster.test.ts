@@ -298,16 +298,17 @@ test("bad options are named", HANGS, async () => {
   await assert.rejects(cluster.runs({ limit: 0 }), /limit/);
 });
 
-test("a worker that stops gives back what has not finished; another runs it", HANGS, async (t) => {
+test("a worker that stops gives back what has not begun, and fails what has; another runs it", HANGS, async (t) => {
   const at = folder(t);
   const own = await Cluster.connect({ modules: [WORK] });
   t.after(() => own.close());
   const first = await own.startWorker({ threads: 1 });
   const graph = own.graph();
   const long = graph.spawn(work.until, at("go"), at("log"));
-  const short = Array.from({ length: 20 }, (_, k) => graph.spawn(work.add, k, 0));
+  const once = graph.spawn(work.until, at("go"), at("once")).with({ retries: 0 });
+  const short = Array.from({ length: 20 }, (_, k) => graph.spawn(work.add, k, 0).with({ retries: 0 }).after(long));
   const run = await own.submit(graph);
-  await until(() => linesOf(at("log")).length === 1);
+  await until(() => linesOf(at("log")).length === 1 && linesOf(at("once")).length === 1);
   await first.stop({ timeout: 0 });
   await first.stopped;
   assert.equal(first.running, 0);
@@ -317,7 +318,82 @@ test("a worker that stops gives back what has not finished; another runs it", HA
   assert.equal(await run.result(long), "went");
   for (const [k, job] of short.entries()) assert.equal(await run.result(job), k);
   assert.equal(linesOf(at("log")).filter((line) => line === "started").length, 2);
+  // What may not be tried again is not.
+  await assert.rejects(run.result(once), /its worker was stopped before it had finished/);
+  assert.equal(linesOf(at("once")).filter((line) => line === "started").length, 1);
   await assert.rejects(first.stop({ timeout: -1 }), RangeError);
+});
+
+test("jobs that wait behind long ones are given to another worker", HANGS, async (t) => {
+  const at = folder(t);
+  const own = await Cluster.connect({ modules: [WORK] });
+  t.after(() => own.close());
+  await own.startWorker({ threads: 1 });
+  // So that it holds many, as they are small.
+  const small = own.graph();
+  for (let k = 0; k < 200; k++) small.spawn(work.add, k, 0);
+  await (await own.submit(small)).done;
+  const graph = own.graph();
+  const long = Array.from({ length: 3 }, () => graph.spawn(work.holdThread, at("go"), at("log")).with({ retries: 0 }));
+  const run = await own.submit(graph);
+  await until(() => linesOf(at("log")).length === 1);
+  await own.startWorker({ threads: 2 });
+  await until(() => linesOf(at("log")).length === 3);
+  writeFileSync(at("go"), "");
+  for (const job of long) assert.equal(await run.result(job), "went");
+  assert.equal(linesOf(at("log")).length, 3);
+});
+
+test("asynchronous jobs are in flight together on one thread", HANGS, async (t) => {
+  const at = folder(t);
+  const own = await Cluster.connect({ modules: [WORK] });
+  t.after(() => own.close());
+  await own.startWorker({ threads: 1 });
+  const graph = own.graph();
+  const jobs = Array.from({ length: 24 }, () => graph.spawn(work.together, at("log"), 24));
+  const run = await own.submit(graph);
+  for (const job of jobs) assert.equal(await run.result(job), 24);
+});
+
+test("a cancelled job is not run again when its worker stops just then", HANGS, async (t) => {
+  const at = folder(t);
+  const own = await Cluster.connect({ modules: [WORK] });
+  t.after(() => own.close());
+  const worker = await own.startWorker({ threads: 1 });
+  const graph = own.graph();
+  const held = graph.spawn(work.holdThread, at("go"), at("held"));
+  const waiting = graph.spawn(work.note, at("waiting"), "ran");
+  const run = await own.submit(graph);
+  await until(() => linesOf(at("held")).length === 1);
+  await run.cancel();
+  const stopped = worker.stop({ timeout: 0 });
+  writeFileSync(at("go"), "");
+  await stopped;
+  await own.startWorker({ threads: 1 });
+  const after = own.graph();
+  const last = after.spawn(work.add, 1, 1);
+  assert.equal(await (await own.submit(after)).result(last), 2);
+  await assert.rejects(run.result(waiting), JobCancelledError);
+  assert.equal((await run.done).cancelled, 2);
+  assert.equal(linesOf(at("held")).length, 1);
+  assert.deepEqual([held.name, linesOf(at("waiting"))], ["holdThread", []]);
+});
+
+test("a listener that throws ends nothing but itself", HANGS, async (t) => {
+  const own = await Cluster.connect({ modules: [WORK] });
+  t.after(() => own.close());
+  const heard: string[] = [];
+  own.on("error", ({ message }) => heard.push(message));
+  await own.startWorker({ threads: 1 });
+  const graph = own.graph();
+  const job = graph.spawn(work.add, 1, 1);
+  const run = await own.submit(graph);
+  run.on("progress", () => {
+    throw new Error("from the listener");
+  });
+  assert.equal(await run.result(job), 2);
+  assert.equal((await run.done).completed, 1);
+  await until(() => heard.includes("from the listener"));
 });
 
 test("a worker that stops in time finishes what it has begun", HANGS, async (t) => {
@@ -346,12 +422,16 @@ test("a run outlives the process: a folder keeps the embedded database", HANGS, 
   const graph = first.graph();
   graph.spawn(work.sum, graph.spawn(work.double, 21)).with({ name: "answer" });
   const { id } = await first.submit(graph);
-  const waiting = (await first.attach(id)).done;
+  const attached = await first.attach(id);
+  const waiting = attached.done;
   const ended = assert.rejects(waiting, ShutdownError);
   await first.close();
   await ended;
   await assert.rejects(first.submit(graph), ShutdownError);
   await assert.rejects(first.startWorker(), ShutdownError);
+  for (const asked of [() => attached.result("answer"), () => attached.status(), () => attached.cancel()]) {
+    await assert.rejects(asked, ShutdownError);
+  }
   const second = await Cluster.connect(options);
   t.after(() => second.close());
   const run = await second.attach(id);

@@ -1,15 +1,17 @@
 /** Worker processes that share a PostgreSQL server: they are killed, they are stopped, the server crashes. */
 import assert from "node:assert/strict";
-import type { ChildProcess } from "node:child_process";
+import { type ChildProcess, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { DependencyFailedError, JobCancelledError, JobFailedError } from "heddle";
 import { Cluster, type ClusterJob, type Run } from "heddle/cluster";
-import { HANGS, until } from "../support/hangs.js";
+import { PgBoss } from "pg-boss";
+import { HANGS, PATIENCE, until } from "../support/hangs.js";
 import * as work from "./support/cluster-work.js";
 import { folder, linesOf } from "./support/clusters.js";
-import { freshSchema, NO_SERVER, restartServer, startProcess } from "./support/postgres.js";
+import { BIN, freshSchema, NO_SERVER, restartServer, startProcess } from "./support/postgres.js";
 
 const OPTIONS = { ...HANGS, skip: NO_SERVER };
 const PROCESSES = 3;
@@ -144,6 +146,26 @@ test("SIGTERM: running jobs finish, then the process ends", OPTIONS, async (t) =
   assert.deepEqual(linesOf(at("log")), ["started"]);
 });
 
+test("the database refuses what a fetched job needs: it is asked again", OPTIONS, async (t) => {
+  const { cluster, options } = await withProcesses(t, 1);
+  const boss = new PgBoss({ connectionString: options.url, schema: options.schema, supervise: false, schedule: false });
+  boss.on("error", () => {});
+  await boss.start();
+  t.after(() => boss.stop({ graceful: false }));
+  const sql = boss.getDb();
+  await sql.executeSql(`ALTER TABLE ${options.schema}.heddle_outcome RENAME TO away`);
+  const graph = cluster.graph();
+  const job = graph.spawn(work.add, 20, 22);
+  const run = await cluster.submit(graph);
+  const active = async () => {
+    const { rows } = await sql.executeSql(`SELECT 1 FROM ${options.schema}.job WHERE state = 'active'`);
+    return rows.length === 1;
+  };
+  await until(active);
+  await sql.executeSql(`ALTER TABLE ${options.schema}.away RENAME TO heddle_outcome`);
+  assert.equal(await run.result(job), 42);
+});
+
 test("cancelling from another process asks running jobs to stop", OPTIONS, async (t) => {
   const at = folder(t);
   const { cluster, options } = await withProcesses(t, 1);
@@ -157,4 +179,12 @@ test("cancelling from another process asks running jobs to stop", OPTIONS, async
   await assert.rejects(run.result(long), JobCancelledError);
   await until(() => linesOf(at("log")).includes("stopped"));
   assert.equal((await run.done).state, "cancelled");
+});
+
+test("heddle worker ends when it cannot start", OPTIONS, () => {
+  const { url, schema, modules } = freshSchema();
+  const args = ["worker", "--url", url!, "--schema", schema, "--modules", fileURLToPath(modules[0]), "--threads", "0"];
+  const done = spawnSync(process.execPath, [BIN, ...args], { encoding: "utf8", timeout: PATIENCE });
+  assert.equal(done.status, 1);
+  assert.match(done.stderr, /threads must be a whole number from 1 to 256/);
 });

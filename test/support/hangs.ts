@@ -18,9 +18,9 @@ after(() => {
 });
 
 /** Goes round the event loop until `condition` holds. @throws an Error that quotes it if that is in vain */
-export async function until(condition: () => boolean): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const end = performance.now() + PATIENCE;
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > end) throw new Error(`waited in vain until ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }

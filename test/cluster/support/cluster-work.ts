@@ -77,6 +77,18 @@ export async function until(go: string, file: string): Promise<string> {
   }
   return "went";
 }
+/** Keeps its thread until the file `go` is there. */
+export function holdThread(go: string, file: string): string {
+  appendFileSync(file, "started\n");
+  while (!existsSync(go)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+  return "went";
+}
+/** Ends when so many of them have started. */
+export async function together(file: string, count: number): Promise<number> {
+  appendFileSync(file, "started\n");
+  while (linesIn(file) < count) await new Promise((resolve) => setTimeout(resolve, 2));
+  return count;
+}
 /** Runs for ever, unless it is asked to stop. */
 export function loop(): string {
   while (!isCancelled()) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
