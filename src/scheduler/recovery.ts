@@ -75,11 +75,10 @@ import {
 } from "../memory/layout.js";
 import { type Context, MAIN } from "./context.js";
 import { BEGUN, isTold, NOT_BEGUN, retry, SETTLED_ELSEWHERE, takeFromDead, unclaim } from "./control.js";
-import { passOnReady } from "./controlled.js";
 import { finishWhole, tellOwner } from "./finish.js";
 import { olderThan, passOn, wordsOf } from "./graph.js";
 import { countGroupJob, discardGroup, flushGroup } from "./group.js";
-import { appendReady, publishReady, submitAll } from "./ready.js";
+import { appendReady, publishHandedOff, publishReady, submitAll } from "./ready.js";
 import { releaseGroupSlot } from "./slots.js";
 
 /** How long writes may take to be seen, in milliseconds: far more than they do. */
@@ -194,7 +193,7 @@ function conclude(context: Context, { ready, crashed, untold, orphans }: Finding
       countGroupJob(context, group, memory.i32[group + G_FAILURE] === failure ? 0 : failure);
       releaseGroupSlot(context, slot);
     } else {
-      passOnReady(context, finishWhole(context, slot));
+      publishHandedOff(context, finishWhole(context, slot));
     }
   }
   flushGroup(context);

@@ -9,7 +9,7 @@ import { drainFinished, execute, executeAll } from "./finish.js";
 import { flushGroup } from "./group.js";
 import { mainJobsReady, takeMainJob } from "./main-jobs.js";
 import { endMainJobs } from "./main-loop.js";
-import { appendReady, endStretch, findReady, nothingReady, publishReady, submitAll } from "./ready.js";
+import { endStretch, findReady, nothingReady, publishHandedOff, submitAll } from "./ready.js";
 import { relax } from "./relax.js";
 import { WATCH_EVERY, watch } from "./watch.js";
 
@@ -164,11 +164,8 @@ function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>)
       job = execute(context, job);
       watch(context);
       if (!target.settled) continue;
-      if (job !== 0) {
-        // Handed off to us, but we are done here: leave it to whoever is next.
-        appendReady(context, job);
-        publishReady(context);
-      }
+      // Handed off to us, but we are done here: leave it to whoever is next.
+      publishHandedOff(context, job);
       return SETTLED;
     }
     // threads: 1 – what the main thread's own jobs have made ready.
