@@ -3,8 +3,9 @@ import { B_ACTIVITY, STUCK } from "../memory/layout.js";
 import { restorePostponed } from "./asynchronous.js";
 import { BUSY, type Context, IDLE, MAIN } from "./context.js";
 import { drainFinished, executeAll } from "./finish.js";
+import { findHere, nest, nothingHere, tooDeep, unnest } from "./nesting.js";
 import { nothingReady } from "./ready.js";
-import { findHere, holdNothingBack, nothingHere, tooDeep } from "./wait.js";
+import { holdNothingBack } from "./wait.js";
 
 /** How long to leave the machine to the others before looking again, in milliseconds. */
 const PAUSE = 0.5;
@@ -31,15 +32,11 @@ export function makeRoom(context: Context): boolean {
   if (!tooDeep(context)) {
     const job = findHere(context);
     if (job !== 0) {
-      const { running } = context;
-      context.depth++;
-      if (running !== 0) context.waiting.push(running);
+      const outer = nest(context);
       try {
         executeAll(context, job);
       } finally {
-        context.depth--;
-        if (running !== 0) context.waiting.pop();
-        context.running = running;
+        unnest(context, outer);
       }
       drainFinished(context);
       // An asynchronous job that cannot be started here makes no room; others may take it.
