@@ -73,6 +73,7 @@ import {
   SLOT_WORDS,
   slotIndex,
 } from "../memory/layout.js";
+import { delay } from "../sync/delay.js";
 import { type Context, MAIN } from "./context.js";
 import { BEGUN, isTold, NOT_BEGUN, retry, SETTLED_ELSEWHERE, takeFromDead, unclaim } from "./control.js";
 import { finishWhole, tellOwner } from "./finish.js";
@@ -91,8 +92,6 @@ const LISTED = 1 << 30;
 /** Where a slot's job is: in a queue of ready jobs, in its owner's list of finished ones. */
 const IN_QUEUE = 1;
 const IN_LIST = 2;
-
-const nobody = new Int32Array(new SharedArrayBuffer(4));
 
 /** Groups whose owner has died, and which have still jobs to finish; for each main thread's context. */
 const orphanGroups = new WeakMap<Context, number[]>();
@@ -129,14 +128,14 @@ function pause(context: Context, others: readonly number[]): boolean {
   const { memory } = context;
   // Odd from now on: seen by each thread when it next enters the scheduler.
   Atomics.add(memory.i32, H_EPOCH, 1);
-  Atomics.wait(nobody, 0, 0, DRAIN);
+  delay(DRAIN);
   const end = performance.now() + PATIENCE;
   for (;;) {
     // Pairs with the plain write in `enter`, as told above.
     const inside = (thread: number) => Atomics.load(memory.i32, memory.layout.blockOf(thread) + B_PHASE) === INSIDE;
     if (!others.some(inside)) return true;
     if (performance.now() >= end) break;
-    Atomics.wait(nobody, 0, 0, PAUSE);
+    delay(PAUSE);
   }
   resume(context);
   return false;

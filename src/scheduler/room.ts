@@ -1,5 +1,6 @@
 /** A full arena: a thread that is in a job executes others until there is room. */
 import { B_ACTIVITY, STUCK } from "../memory/layout.js";
+import { delay } from "../sync/delay.js";
 import { restorePostponed } from "./asynchronous.js";
 import { BUSY, type Context, IDLE, MAIN } from "./context.js";
 import { drainFinished, executeAll } from "./finish.js";
@@ -9,9 +10,6 @@ import { holdNothingBack } from "./wait.js";
 
 /** How long to leave the machine to the others before looking again, in milliseconds. */
 const PAUSE = 0.5;
-
-/** What `Atomics.wait` sleeps on while there is nothing to be told. */
-const nobody = new Int32Array(new SharedArrayBuffer(4));
 
 /** Frees what this thread itself holds on to: finished jobs whose outcomes it has not taken over. */
 export function reclaim(context: Context): void {
@@ -48,7 +46,7 @@ export function makeRoom(context: Context): boolean {
   const worthwhile = busy || (!tooDeep(context) && !nothingHere(context));
   if (busy) {
     context.leave();
-    Atomics.wait(nobody, 0, 0, PAUSE);
+    delay(PAUSE);
     context.enter();
     context.watch();
   }
