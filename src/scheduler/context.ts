@@ -105,6 +105,8 @@ export class Context {
   epoch = -1;
   /** On the main thread: looks for workers that have died, while it waits synchronously and its event loop stands still. */
   watch: () => void = () => {};
+  /** On the main thread: groups whose owners have died, and which have still jobs to finish. */
+  orphanGroups: number[] = [];
   /** To be called after a recovery that this thread has not known of. */
   onRecovery: () => void = () => {};
   /** Asynchronous jobs of this thread that have started and not finished, and how many there may be: see asynchronous.ts. */

@@ -93,9 +93,6 @@ const LISTED = 1 << 30;
 const IN_QUEUE = 1;
 const IN_LIST = 2;
 
-/** Groups whose owner has died, and which have still jobs to finish; for each main thread's context. */
-const orphanGroups = new WeakMap<Context, number[]>();
-
 /**
  * Puts right what threads that have died had in hand. To be called on the main thread, where it has nothing in hand itself.
  *
@@ -465,10 +462,9 @@ class Recovery implements Findings {
   }
 
   #countGroups(): void {
-    const { memory, threads } = this.#context;
+    const { memory, threads, orphanGroups } = this.#context;
     const { i32, layout } = memory;
-    const orphaned = orphanGroups.get(this.#context) ?? [];
-    const groups = [...orphaned];
+    const groups = [...orphanGroups];
     for (let thread = 0; thread < threads; thread++) {
       if (this.#dead.has(thread)) continue;
       for (let group = i32[layout.blockOf(thread) + B_GROUPS]; group !== 0; group = i32[group + G_NEXT])
@@ -488,15 +484,14 @@ class Recovery implements Findings {
         i32[group + G_OWNER] = MAIN;
         i32[group + G_COUNT] = unfinished(group);
         i32[group + G_DONE] = 0;
-        orphaned.push(group);
+        orphanGroups.push(group);
       }
     }
-    const left = orphaned.filter((group) => {
+    this.#context.orphanGroups = orphanGroups.filter((group) => {
       if (i32[group + G_DONE] !== i32[group + G_COUNT]) return true;
       discardGroup(this.#context, group);
       return false;
     });
-    orphanGroups.set(this.#context, left);
   }
 
   /** As a new thread finds it; but busy, so that nobody takes the place to be empty. */
