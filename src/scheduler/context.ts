@@ -197,7 +197,7 @@ export class Context {
 
   /**
    * Enters the scheduler from a job or an event loop; pauses while a recovery is under way. Both here are plain accesses,
-   * for speed: recovery.ts says why that is enough.
+   * for speed: pause.ts says why that is enough.
    *
    * @returns what `leave` is to be given
    */
