@@ -16,7 +16,7 @@ import { LINE } from "../sync/words.js";
 export const H_REGIONS_END = 0; // address after the last region that was added
 export const H_TICKET = LINE; // threads: 1 – the next place in the first-in first-out order
 export const H_STATE = 2 * LINE; // RUNNING, STOPPING, CANCELLING, STOPPED or DEAD
-export const H_EPOCH = 3 * LINE + 2; // atomic: recoveries that have begun and ended; odd while one is under way, see recovery.ts
+export const H_EPOCH = 3 * LINE + 2; // atomic: recoveries that have begun and ended; odd while one is under way, see pause.ts
 export const H_TIMED = 3 * LINE; // atomic: live jobs with a time limit, which the main thread watches
 export const H_PRIORITIES = 3 * LINE + 1; // atomic: which kinds of jobs there have been, HAD_PRIORITY and HAD_MAIN
 export const H_MAIN_JOBS = 4 * LINE; // atomic: stack of ready jobs that only the main thread runs; see main-jobs.ts

@@ -105,6 +105,8 @@ export class Context {
   epoch = -1;
   /** On the main thread: looks for workers that have died, while it waits synchronously and its event loop stands still. */
   watch: () => void = () => {};
+  /** On the main thread: groups whose owners have died, and which have still jobs to finish. */
+  orphanGroups: number[] = [];
   /** To be called after a recovery that this thread has not known of. */
   onRecovery: () => void = () => {};
   /** Asynchronous jobs of this thread that have started and not finished, and how many there may be: see asynchronous.ts. */
@@ -195,7 +197,7 @@ export class Context {
 
   /**
    * Enters the scheduler from a job or an event loop; pauses while a recovery is under way. Both here are plain accesses,
-   * for speed: recovery.ts says why that is enough.
+   * for speed: pause.ts says why that is enough.
    *
    * @returns what `leave` is to be given
    */

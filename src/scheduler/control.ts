@@ -152,9 +152,8 @@ export function noteRetries(context: Context, slot: number, retries: number): vo
 
 /** What a job was that a dead thread had in its hands: see recovery.ts. */
 export const NOT_BEGUN = 0; // nothing was done with it
-export const BEGUN = 1; // that thread was executing or finishing it
-export const GIVEN_UP = 2; // others have finished it, and its owner is told once more when nobody has the slot
-export const SETTLED_ELSEWHERE = 3; // others have finished it, and its owner has not taken that over yet
+export const BEGUN = 1; // that thread was executing or finishing it; or, if it is TOLD, owes its owner the second notice
+export const SETTLED_ELSEWHERE = 2; // others have finished it, and its owner has not taken that over yet
 
 /** Takes a job with a control record over from a dead thread. To be called during a recovery. */
 export function takeFromDead(context: Context, slot: number): number {
@@ -168,8 +167,6 @@ export function takeFromDead(context: Context, slot: number): number {
     case TIMED_OUT:
       i32[control + C_STATE] = (before & ~STATES) | ENDED;
       return SETTLED_ELSEWHERE;
-    case TOLD:
-      return GIVEN_UP;
     default:
       return BEGUN;
   }

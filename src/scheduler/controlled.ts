@@ -13,7 +13,7 @@ import { mayStart, postpone } from "./asynchronous.js";
 import { type Context, MAIN } from "./context.js";
 import { CANCELLED, change, controlOf, ENDED, end, STARTED, STATES, skip, start, stateOf, TOLD } from "./control.js";
 import { finish, finishWhole, tellOwner } from "./finish.js";
-import { appendReady, endStretch, publishReady } from "./ready.js";
+import { endStretch, publishHandedOff } from "./ready.js";
 
 /** As `execute`, for a job with a control record. */
 export function executeControlled(context: Context, slot: number, header: number): number {
@@ -88,7 +88,7 @@ export function claimCancelled(context: Context, slot: number): boolean {
  */
 export function finishClaimed(context: Context, slot: number): void {
   drop(context, slot);
-  passOnReady(context, finishWhole(context, slot));
+  publishHandedOff(context, finishWhole(context, slot));
 }
 
 /** Finishes a cancelled job of this thread if it is scheduled. */
@@ -105,11 +105,4 @@ export function endsInTime(context: Context, slot: number): boolean {
   const before = end(context, slot);
   if (before === TOLD) tellOwner(context, slot);
   return before === STARTED;
-}
-
-/** Makes a job ready that another one, finished elsewhere than in `execute`, has handed off; 0: none. */
-export function passOnReady(context: Context, slot: number): void {
-  if (slot === 0) return;
-  appendReady(context, slot);
-  publishReady(context);
 }

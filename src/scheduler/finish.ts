@@ -32,7 +32,15 @@ import type { Context } from "./context.js";
 import { executeControlled } from "./controlled.js";
 import { passOn, wordsOf } from "./graph.js";
 import { countGroupJob, flushGroup } from "./group.js";
-import { appendReady, endStretch, mayHandOff, PUBLISH_EVERY, publishReady, submitAll } from "./ready.js";
+import {
+  appendReady,
+  endStretch,
+  mayHandOff,
+  PUBLISH_EVERY,
+  publishHandedOff,
+  publishReady,
+  submitAll,
+} from "./ready.js";
 import { releaseGroupSlot, unpinned } from "./slots.js";
 
 /**
@@ -81,11 +89,7 @@ export function finishSuspended(context: Context, slot: number): void {
     releaseGroupSlot(context, slot);
     flushGroup(context);
   } else {
-    const next = failure === 0 ? finish(context, slot) : finishWhole(context, slot);
-    if (next !== 0) {
-      appendReady(context, next);
-      publishReady(context);
-    }
+    publishHandedOff(context, failure === 0 ? finish(context, slot) : finishWhole(context, slot));
   }
   endStretch(context);
   // threads: 1 – before the main thread counts it as finished, what follows is to be there.

@@ -21,7 +21,8 @@ import {
 } from "../memory/layout.js";
 import type { Context } from "./context.js";
 
-const COUNT = 0x7fffffff;
+/** Numbers of jobs begin anew beyond this. */
+export const COUNT = 0x7fffffff;
 
 /** Makes the record of a new group. @returns its address, or 0 when there is no memory */
 export function makeGroup(context: Context): number {

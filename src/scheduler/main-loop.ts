@@ -3,7 +3,7 @@ import { BUSY, type Context, IDLE } from "./context.js";
 import { execute } from "./finish.js";
 import { flushGroup } from "./group.js";
 import { hasTaken, letGoOfMainJobs, mainJobsReady, takeMainJob } from "./main-jobs.js";
-import { appendReady, publishReady, submitAll } from "./ready.js";
+import { publishHandedOff, submitAll } from "./ready.js";
 
 /** How long jobs may run before the event loop gets its turn, in milliseconds. */
 const SLICE = 10;
@@ -25,8 +25,7 @@ export function runMainJobs(context: Context): boolean {
     const next = execute(context, job);
     context.running = 0;
     // What follows is not for this thread.
-    if (next !== 0) appendReady(context, next);
-    if (next !== 0) publishReady(context);
+    publishHandedOff(context, next);
     submitAll(context);
   } while (performance.now() < end);
   flushGroup(context);

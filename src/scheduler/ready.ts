@@ -56,6 +56,13 @@ export function publishReady(context: Context): void {
   publish(context);
 }
 
+/** Appends and publishes a job that another one has handed off and that does not run next on this thread; 0: there is none. */
+export function publishHandedOff(context: Context, slot: number): void {
+  if (slot === 0) return;
+  appendReady(context, slot);
+  publishReady(context);
+}
+
 function publish(context: Context): void {
   if (context.apart !== 0) publishApart(context);
   context.deque.publish();

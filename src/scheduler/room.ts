@@ -1,16 +1,15 @@
 /** A full arena: a thread that is in a job executes others until there is room. */
 import { B_ACTIVITY, STUCK } from "../memory/layout.js";
+import { delay } from "../sync/delay.js";
 import { restorePostponed } from "./asynchronous.js";
 import { BUSY, type Context, IDLE, MAIN } from "./context.js";
 import { drainFinished, executeAll } from "./finish.js";
+import { findHere, nest, nothingHere, tooDeep, unnest } from "./nesting.js";
 import { nothingReady } from "./ready.js";
-import { findHere, holdNothingBack, nothingHere, tooDeep } from "./wait.js";
+import { holdNothingBack } from "./wait.js";
 
 /** How long to leave the machine to the others before looking again, in milliseconds. */
 const PAUSE = 0.5;
-
-/** What `Atomics.wait` sleeps on while there is nothing to be told. */
-const nobody = new Int32Array(new SharedArrayBuffer(4));
 
 /** Frees what this thread itself holds on to: finished jobs whose outcomes it has not taken over. */
 export function reclaim(context: Context): void {
@@ -31,15 +30,11 @@ export function makeRoom(context: Context): boolean {
   if (!tooDeep(context)) {
     const job = findHere(context);
     if (job !== 0) {
-      const { running } = context;
-      context.depth++;
-      if (running !== 0) context.waiting.push(running);
+      const outer = nest(context);
       try {
         executeAll(context, job);
       } finally {
-        context.depth--;
-        if (running !== 0) context.waiting.pop();
-        context.running = running;
+        unnest(context, outer);
       }
       drainFinished(context);
       // An asynchronous job that cannot be started here makes no room; others may take it.
@@ -51,7 +46,7 @@ export function makeRoom(context: Context): boolean {
   const worthwhile = busy || (!tooDeep(context) && !nothingHere(context));
   if (busy) {
     context.leave();
-    Atomics.wait(nobody, 0, 0, PAUSE);
+    delay(PAUSE);
     context.enter();
     context.watch();
   }

@@ -5,7 +5,10 @@ import {
   E_OLDER,
   EDGE_LOG,
   EDGE_MASK,
+  H_REGIONS_END,
   OWN_EDGE,
+  REGION_WORDS,
+  S_COLD,
   S_CONTINUATIONS,
   S_FAILURE,
   S_FUNCTION,
@@ -15,6 +18,7 @@ import {
   S_PREREQUISITES,
   S_UNMET,
   SLOT_LOG,
+  SLOT_WORDS,
 } from "../memory/layout.js";
 import type { Context } from "./context.js";
 
@@ -116,4 +120,18 @@ export function releaseSlot(context: Context, slot: number): void {
     context.edges.give(words);
   }
   if (memory.i32[address + S_GENERATION] !== LAST_GENERATION) context.slots.give(address);
+}
+
+/** Calls `use` for each job that has a slot. To be called while nobody else changes any: see recovery.ts. */
+export function forEachJob({ memory }: Context, use: (slot: number, header: number) => void): void {
+  const { i32, layout } = memory;
+  const regions = i32[H_REGIONS_END] / REGION_WORDS;
+  for (let region = 0; region < regions; region++) {
+    if (i32[layout.slotRegions + region] === 0) continue;
+    const start = region * REGION_WORDS;
+    for (let address = start; address < start + S_COLD; address += SLOT_WORDS) {
+      const header = i32[address + S_FUNCTION];
+      if (header !== 0) use(address >>> SLOT_LOG, header);
+    }
+  }
 }

@@ -7,9 +7,9 @@ import { anyLimited } from "./control.js";
 import { waitsForItself } from "./deadlock.js";
 import { drainFinished, execute, executeAll } from "./finish.js";
 import { flushGroup } from "./group.js";
-import { mainJobsReady, takeMainJob } from "./main-jobs.js";
 import { endMainJobs } from "./main-loop.js";
-import { appendReady, endStretch, findReady, nothingReady, publishReady, submitAll } from "./ready.js";
+import { findHere, mayTake, nest, nothingHere, ownHere, tooDeep, unnest } from "./nesting.js";
+import { endStretch, nothingReady, publishHandedOff, submitAll } from "./ready.js";
 import { relax } from "./relax.js";
 import { WATCH_EVERY, watch } from "./watch.js";
 
@@ -44,16 +44,6 @@ export const VAIN = -2;
 const ON = SETTLED;
 /** The same, but nobody seems to be able to go on. */
 const HOPELESS = -3;
-
-/** How deep jobs may wait inside jobs that wait: every level takes some of the thread's stack. */
-const MAX_DEPTH = 1500;
-
-/**
- * How deep the main thread executes others' jobs inside jobs: some 300 KiB of a stack that has 1 MiB by default. Its own,
- * which nobody else runs, as deep again.
- */
-const MAIN_DEPTH = 256;
-const MAX_MAIN_DEPTH = 2 * MAIN_DEPTH;
 
 /** Looks at the queues this often before going to sleep: some 20 microseconds. */
 const SPINS = 300;
@@ -97,9 +87,7 @@ function waitWith<T extends Target>(context: Context, target: T, rest: Rest<T>):
       `jobs wait inside jobs ${context.depth} deep; link them with then/after instead of waiting, or wait less deeply`,
     );
   }
-  const { running } = context;
-  context.depth++;
-  if (running !== 0) context.waiting.push(running);
+  const outer = nest(context);
   if (context.me === MAIN) context.setActivity(BUSY);
   try {
     return helpUntil(context, target, rest);
@@ -110,9 +98,7 @@ function waitWith<T extends Target>(context: Context, target: T, rest: Rest<T>):
     // Pairs with a worker's last look before it ends (worker-loop.ts): it finds what we have published, or we see that
     // it has stopped.
     if (context.me === MAIN && context.depth === 1 && context.state === STOPPED) executeRest(context);
-    context.depth--;
-    if (running !== 0) context.waiting.pop();
-    context.running = running;
+    unnest(context, outer);
     if (context.me === MAIN) leave(context);
   }
 }
@@ -131,28 +117,6 @@ function executeRest(context: Context): void {
   restorePostponed(context);
 }
 
-/** Whether jobs wait inside jobs so deep on this thread that none can be executed any more. */
-export function tooDeep({ me, depth }: Context): boolean {
-  return depth >= (me === MAIN ? MAX_MAIN_DEPTH : MAX_DEPTH);
-}
-
-/** Finds a job that this thread can execute inside another, or while it waits. @returns its slot, or 0 */
-export function findHere(context: Context): number {
-  const own = context.me === MAIN ? takeMainJob(context) : 0;
-  if (own !== 0) return own;
-  return mayTake(context) ? findReady(context) : 0;
-}
-
-/** Whether `findHere` seems to find nothing. */
-export function nothingHere(context: Context): boolean {
-  return !ownHere(context) && (!mayTake(context) || nothingReady(context));
-}
-
-/** Whether this is the main thread and there are jobs of its own to execute while it waits. */
-function ownHere(context: Context): boolean {
-  return context.me === MAIN && (context.taken !== 0 || mainJobsReady(context));
-}
-
 function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>): number {
   let vain = 0;
   let taken = 0;
@@ -164,11 +128,8 @@ function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>)
       job = execute(context, job);
       watch(context);
       if (!target.settled) continue;
-      if (job !== 0) {
-        // Handed off to us, but we are done here: leave it to whoever is next.
-        appendReady(context, job);
-        publishReady(context);
-      }
+      // Handed off to us, but we are done here: leave it to whoever is next.
+      publishHandedOff(context, job);
       return SETTLED;
     }
     // threads: 1 – what the main thread's own jobs have made ready.
@@ -296,12 +257,4 @@ function dozeOff(context: Context, target: Outsider, postponedSome: boolean): nu
   context.setActivity(BUSY);
   drainFinished(context);
   return ON;
-}
-
-/**
- * Whether this thread may execute jobs: not the main one with threads: 1, where only the worker does, so that the order is
- * kept; nor where it has executed jobs inside jobs so deep that its stack, which is not ours to size, may end.
- */
-function mayTake(context: Context): boolean {
-  return context.me !== MAIN || !(context.fifo || context.depth > MAIN_DEPTH);
 }

@@ -16,9 +16,8 @@ import {
 } from "../memory/layout.js";
 import { type Context, MAIN } from "./context.js";
 import { change, controlOf, STARTED, STATES, stateOf, TIMED_OUT } from "./control.js";
-import { passOnReady } from "./controlled.js";
 import { finishWhole } from "./finish.js";
-import { submitAll } from "./ready.js";
+import { publishHandedOff, submitAll } from "./ready.js";
 
 /** How often the main thread looks, in milliseconds. */
 export const WATCH_EVERY = 10;
@@ -72,6 +71,6 @@ function timeOut(context: Context, slot: number, control: number, now: number): 
   // Its function is to know of it, if it asks.
   context.events.notify(thread, true);
   context.runner.timeOut(slot, milliseconds);
-  passOnReady(context, finishWhole(context, slot));
+  publishHandedOff(context, finishWhole(context, slot));
   if (kill) context.onOverdue(thread);
 }

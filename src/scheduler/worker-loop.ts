@@ -5,7 +5,7 @@ import { BUSY, type Context, IDLE } from "./context.js";
 import { drainFinished, execute } from "./finish.js";
 import { flushGroup } from "./group.js";
 import { letGoOfMainJobs, NOT_AT_REST, roundAtRest } from "./main-jobs.js";
-import { appendReady, endStretch, findReady, nothingReady, publishReady, submitAll } from "./ready.js";
+import { endStretch, findReady, nothingReady, publishHandedOff, submitAll } from "./ready.js";
 import { relax } from "./relax.js";
 
 /** How long jobs may run before the event loop gets its turn, in milliseconds. */
@@ -83,10 +83,7 @@ function runSlice(context: Context, job: number): boolean {
     context.memory.i32[context.block + B_RAN] = 1;
     if (now >= end) {
       context.running = 0;
-      if (job !== 0) {
-        appendReady(context, job);
-        publishReady(context);
-      }
+      publishHandedOff(context, job);
       flushGroup(context);
       return false;
     }

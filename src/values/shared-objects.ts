@@ -11,6 +11,7 @@
  * program sends the object again, it finds the cell closed and gives a new number.
  */
 import type { Context } from "../scheduler/context.js";
+import { delay } from "../sync/delay.js";
 
 export type SharedObject = SharedArrayBuffer | WebAssembly.Memory;
 
@@ -40,6 +41,7 @@ const CLOSED = -(2 ** 30);
 const MOST_GIVEN = 64;
 const MOST_BYTES = 2 ** 27;
 const ATTEMPTS = 2000;
+/** How long to wait between two attempts, in milliseconds. */
 const PAUSE = 1;
 
 export class SharedObjects implements ObjectNumbers {
@@ -55,7 +57,6 @@ export class SharedObjects implements ObjectNumbers {
   #bytes = 0;
   #lastObject: SharedObject | undefined;
   #lastNumber = 0;
-  readonly #nobody = new Int32Array(new SharedArrayBuffer(4));
 
   /** @param links to the other threads, by their numbers */
   constructor(context: Context, links: readonly (Link | undefined)[]) {
@@ -93,7 +94,7 @@ export class SharedObjects implements ObjectNumbers {
       object = this.#objects.get(number);
       if (object !== undefined) break;
       if (attempt === ATTEMPTS) throw new Error(`shared buffer ${number} did not arrive on this thread`);
-      if (attempt > 2) Atomics.wait(this.#nobody, 0, 0, PAUSE);
+      if (attempt > 2) delay(PAUSE);
     }
     return object;
   }

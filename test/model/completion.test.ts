@@ -3,24 +3,20 @@
  * is lost; and no finisher touches a slot that its owner may have taken anew.
  */
 import type { Context } from "../../dist/scheduler/context.js";
-import type { Words } from "../../dist/sync/words.js";
 import { catches, holds, sameNumbers } from "./support/check.js";
-import { explore, type Outcome, type Program } from "./support/explore.js";
+import type { Outcome } from "./support/explore.js";
 import type { Library } from "./support/library.js";
+import { exploreThreads, listenUntil, type Thread } from "./support/threads.js";
 import {
-  contextOn,
   deliveredOn,
   FAILED,
   FAILING,
   guard,
   guardOf,
   Handle,
-  isSource,
   newJob,
   resultOf,
-  setUpJobs,
   smallLayout,
-  wordsThatMayBeOld,
 } from "./support/world.js";
 
 const THREADS = 3;
@@ -45,8 +41,7 @@ function complete(library: Library, functions: readonly number[], wait: Wait, fo
   const layout = smallLayout(library, THREADS);
   let slots: number[] = [];
   const outcomes = functions.map((id) => (id >= FAILING ? FAILED : resultOf(id)));
-  const owner: Program = (words) => {
-    const context = contextOn(library, words, layout, OWNER);
+  const owner: Thread = (context, words) => {
     slots = functions.map((id) => {
       const slot = library.slots.takeSlot(context, id, library.layout.SEALED, 0);
       context.outstanding.add(slot);
@@ -66,12 +61,10 @@ function complete(library: Library, functions: readonly number[], wait: Wait, fo
     };
   };
   const finisher =
-    (k: number): Program =>
-    (words) => {
-      const context = contextOn(library, words, layout, k + 1);
-      return () => {
-        library.finish.execute(context, slots[k]);
-      };
+    (k: number): Thread =>
+    (context) =>
+    () => {
+      library.finish.execute(context, slots[k]);
     };
   const check = ({ words, results }: Outcome) => {
     sameNumbers(results[0] as number[], outcomes, "delivered");
@@ -81,29 +74,16 @@ function complete(library: Library, functions: readonly number[], wait: Wait, fo
       if (word !== 0) throw new Error(`the slot of a new job was written to: ${word}`);
     }
   };
-  return explore([owner, ...functions.map((_, k) => finisher(k))], check, {
-    setUp: (words: Words) => setUpJobs(library, words, layout),
-    mayRace: isSource(library),
-    mayBeOld: () => slots.flatMap((slot) => wordsThatMayBeOld(library, slot)),
-    guard: guardOf(library, OWNER),
-    unused: [layout.events],
-  });
+  const threads = [owner, ...functions.map((_, k) => finisher(k))];
+  return exploreThreads(library, layout, threads, () => slots, check, { guard: guardOf(library, OWNER) });
 }
 
 /** Asks to be told of each, and then takes over what is there, as an event loop does. */
 const listen =
   (library: Library): Wait =>
   (context, handles) => {
-    const { events, me } = context;
-    const { LISTENING } = library.eventCount;
     for (const handle of handles) handle._expectNotice();
-    while (!handles.every((handle) => handle._state !== 0)) {
-      events.prepare(me, LISTENING);
-      library.finish.drainFinished(context);
-      if (handles.every((handle) => handle._state !== 0)) events.cancel(me, LISTENING);
-      else events.commit(me, LISTENING);
-      library.finish.drainFinished(context);
-    }
+    listenUntil(library, context, () => handles.every((handle) => handle._state !== 0));
   };
 
 /** Looks at all of its jobs now and then, as an owner that waits for none of them; here twice, and then it waits. */

@@ -4,21 +4,11 @@
  */
 import assert from "node:assert/strict";
 import type { Context } from "../../dist/scheduler/context.js";
-import type { Words } from "../../dist/sync/words.js";
 import { catches, holds, sameNumbers } from "./support/check.js";
-import { explore, type Outcome, type Program } from "./support/explore.js";
+import type { Outcome } from "./support/explore.js";
 import type { Library } from "./support/library.js";
-import {
-  contextOn,
-  isSource,
-  linkJobs,
-  newJob,
-  queued,
-  ranOn,
-  setUpJobs,
-  smallLayout,
-  wordsThatMayBeOld,
-} from "./support/world.js";
+import { exploreThreads, type Thread } from "./support/threads.js";
+import { contextOn, linkJobs, newJob, queued, ranOn, smallLayout } from "./support/world.js";
 
 const THREADS = 3;
 const OWNER = 0;
@@ -42,16 +32,15 @@ function race(
 ) {
   const layout = smallLayout(library, THREADS);
   const jobs = new Map<string, number>();
-  const own: Program = (words) => {
+  const own: Thread = (context) => {
     jobs.clear();
-    return owner(contextOn(library, words, layout, OWNER), jobs);
+    return owner(context, jobs);
   };
   const finisher =
-    (name: string, me: number): Program =>
-    (words) => {
-      const context = contextOn(library, words, layout, me);
-      return () => library.finish.execute(context, at(jobs, name));
-    };
+    (name: string): Thread =>
+    (context) =>
+    () =>
+      library.finish.execute(context, at(jobs, name));
   const check = (outcome: Outcome) => {
     const handedOff = (outcome.results.slice(1) as number[]).filter((job) => job !== 0);
     const found = [...handedOff, ...queued(library, layout, outcome)];
@@ -63,11 +52,7 @@ function race(
     );
     alsoCheck(outcome, jobs);
   };
-  return explore([own, ...finishers.map((name, k) => finisher(name, k + 1))], check, {
-    setUp: (words: Words) => setUpJobs(library, words, layout),
-    mayRace: isSource(library),
-    mayBeOld: () => [...jobs.values()].flatMap((job) => wordsThatMayBeOld(library, job)),
-  });
+  return exploreThreads(library, layout, [own, ...finishers.map(finisher)], () => [...jobs.values()], check);
 }
 
 /** Makes jobs and notes their slots. */
@@ -178,37 +163,26 @@ const edgeReused = (library: Library) =>
 function scheduledTogether(library: Library) {
   const layout = smallLayout(library, THREADS);
   const jobs = new Map<string, number>();
-  const owner: Program = (words) => {
+  const owner: Thread = (context) => {
     jobs.clear();
-    const context = contextOn(library, words, layout, OWNER);
     make(library, context, jobs, "axyz");
     for (const [first, next] of ["ax", "xz", "xy", "yz"]) linkJobs(library, context, at(jobs, first), at(jobs, next));
     library.graph.schedule(context, at(jobs, "a"));
     return () => library.graph.schedule(context, at(jobs, "z"));
   };
-  const finisher: Program = (words) => {
-    const context = contextOn(library, words, layout, 1);
-    return () => {
-      library.finish.executeAll(context, at(jobs, "a"));
-      return [...ranOn(context)];
-    };
+  const finisher: Thread = (context) => () => {
+    library.finish.executeAll(context, at(jobs, "a"));
+    return [...ranOn(context)];
   };
-  return explore(
-    [owner, finisher],
-    (outcome) => {
-      const context = contextOn(library, outcome.words, layout, 2);
-      const left = () => queued(library, layout, outcome).filter((job) => job !== at(jobs, "a"));
-      for (let found = left(); found.length > 0; found = left()) {
-        for (const job of found) library.finish.executeAll(context, job);
-      }
-      sameNumbers([...(outcome.results[1] as number[]), ...ranOn(context)], [1, 2, 3, 4], "ran");
-    },
-    {
-      setUp: (words: Words) => setUpJobs(library, words, layout),
-      mayRace: isSource(library),
-      mayBeOld: () => [...jobs.values()].flatMap((job) => wordsThatMayBeOld(library, job)),
-    },
-  );
+  const check = (outcome: Outcome) => {
+    const context = contextOn(library, outcome.words, layout, 2);
+    const left = () => queued(library, layout, outcome).filter((job) => job !== at(jobs, "a"));
+    for (let found = left(); found.length > 0; found = left()) {
+      for (const job of found) library.finish.executeAll(context, job);
+    }
+    sameNumbers([...(outcome.results[1] as number[]), ...ranOn(context)], [1, 2, 3, 4], "ran");
+  };
+  return exploreThreads(library, layout, [owner, finisher], () => [...jobs.values()], check);
 }
 
 holds("continuations: two are linked while the prerequisite finishes", linkedLate);

@@ -4,13 +4,12 @@
  */
 import assert from "node:assert/strict";
 import type { Context } from "../../dist/scheduler/context.js";
-import type { Words } from "../../dist/sync/words.js";
 import { catches, holds } from "./support/check.js";
-import { explore, type Outcome, type Program } from "./support/explore.js";
+import type { Outcome } from "./support/explore.js";
 import type { Library } from "./support/library.js";
+import { exploreThreads, listenUntil, type Thread } from "./support/threads.js";
 import {
   CANCELLED,
-  contextOn,
   deliveredOn,
   guard,
   guardOf,
@@ -21,10 +20,8 @@ import {
   ranOn,
   resultOf,
   setTime,
-  setUpJobs,
   smallLayout,
   TIMED_OUT,
-  wordsThatMayBeOld,
 } from "./support/world.js";
 
 const MAIN = 0;
@@ -32,18 +29,6 @@ const JOB = 1;
 /** The job's limit, and a time when that is over for a job that has started at 0. */
 const LIMIT = 5;
 const LATE = 10;
-
-/** Takes over what is there, and sleeps, until `done`. */
-function listenUntil({ eventCount, finish }: Library, context: Context, done: () => boolean): void {
-  const { events, me } = context;
-  while (!done()) {
-    events.prepare(me, eventCount.LISTENING);
-    finish.drainFinished(context);
-    if (done()) events.cancel(me, eventCount.LISTENING);
-    else events.commit(me, eventCount.LISTENING);
-    finish.drainFinished(context);
-  }
-}
 
 /** Notes the slots that a context's thread releases. */
 function releasedOn(context: Context): number[] {
@@ -91,30 +76,29 @@ function play(library: Library, setting: Setting, check: (outcome: number, calls
   let slot = 0;
   let next = 0;
   let record = 0;
-  const program =
-    (me: number): Program =>
-    (words) => {
-      const context = contextOn(library, words, layout, me);
-      if (me !== owner) {
-        if (me === MAIN) setTime(context, LATE);
-        return () => ({ handedOff: others[me](context, slot), calls: ranOn(context).length });
-      }
-      slot = newControlledJob(library, context, JOB, setting.limit);
-      record = library.control.controlOf(context, slot);
-      next = newJob(library, context, JOB + 1);
-      library.graph.link(context, slot, next);
-      library.graph.schedule(context, next);
-      if (setting.cancelled) library.control.cancel(context, slot);
+  const owning: Thread = (context, words) => {
+    slot = newControlledJob(library, context, JOB, setting.limit);
+    record = library.control.controlOf(context, slot);
+    next = newJob(library, context, JOB + 1);
+    library.graph.link(context, slot, next);
+    library.graph.schedule(context, next);
+    if (setting.cancelled) library.control.cancel(context, slot);
+    if (owner === MAIN) setTime(context, LATE);
+    const released = releasedOn(context);
+    return () => {
+      const handedOff = setting.first?.(context, slot) ?? 0;
+      listenUntil(library, context, () => released.length > 0);
+      newJob(library, context, JOB);
+      guard(library, words, slot);
+      const done: Done = { outcomes: [...deliveredOn(context)], released: [...released] };
+      return { handedOff, calls: ranOn(context).length, done };
+    };
+  };
+  const beside =
+    (me: number): Thread =>
+    (context) => {
       if (me === MAIN) setTime(context, LATE);
-      const released = releasedOn(context);
-      return () => {
-        const handedOff = setting.first?.(context, slot) ?? 0;
-        listenUntil(library, context, () => released.length > 0);
-        newJob(library, context, JOB);
-        guard(library, words, slot);
-        const done: Done = { outcomes: [...deliveredOn(context)], released: [...released] };
-        return { handedOff, calls: ranOn(context).length, done };
-      };
+      return () => ({ handedOff: others[me](context, slot), calls: ranOn(context).length });
     };
   const atEnd = (end: Outcome) => {
     const results = end.results as { handedOff: number; calls: number; done?: Done }[];
@@ -140,17 +124,11 @@ function play(library: Library, setting: Setting, check: (outcome: number, calls
     (slot << names.SLOT_LOG) + names.S_FAILURE,
   ];
   const source = isSource(library);
-  return explore(
-    Array.from({ length: threads }, (_, me) => program(me)),
-    atEnd,
-    {
-      setUp: (words: Words) => setUpJobs(library, words, layout),
-      mayRace: (word) => source(word) || racing().includes(word),
-      mayBeOld: () => [slot, next].flatMap((each) => wordsThatMayBeOld(library, each)),
-      guard: guardOf(library, owner),
-      unused: [layout.events],
-    },
-  );
+  const all = Array.from({ length: threads }, (_, me) => (me === owner ? owning : beside(me)));
+  return exploreThreads(library, layout, all, () => [slot, next], atEnd, {
+    mayRace: (word) => source(word) || racing().includes(word),
+    guard: guardOf(library, owner),
+  });
 }
 
 /** Cancels the job as a signal does. */
@@ -249,13 +227,11 @@ function recycling(library: Library) {
   const { layout: names } = library;
   let slot = 0;
   let record = 0;
-  const main: Program = (words) => {
-    const context = contextOn(library, words, layout, MAIN);
+  const main: Thread = (context) => {
     setTime(context, LATE);
     return () => library.watch.watchNow(context);
   };
-  const worker: Program = (words) => {
-    const context = contextOn(library, words, layout, 1);
+  const worker: Thread = (context) => {
     slot = newControlledJob(library, context, JOB, LIMIT);
     record = library.control.controlOf(context, slot);
     const released = releasedOn(context);
@@ -274,14 +250,11 @@ function recycling(library: Library) {
     assert.equal(second, resultOf(JOB + 1), "the second job");
     assert.equal(more.length, 0, "delivered more often");
   };
-  return explore([main, worker], check, {
-    setUp: (words: Words) => setUpJobs(library, words, layout),
+  return exploreThreads(library, layout, [main, worker], () => [slot], check, {
     // Of the others, the main thread makes use after its compare-exchange only, which fails where they are a later job's.
     mayRace: (word) =>
       word === layout.blockOf(1) + names.B_TIMED ||
       [names.C_OUTER, names.C_LIMIT, names.C_DEADLINE, names.C_KILL, names.C_THREAD].includes(word - record),
-    mayBeOld: () => wordsThatMayBeOld(library, slot),
-    unused: [layout.events],
   });
 }
 

@@ -1,11 +1,11 @@
 /** Groups: all jobs are counted, the owner is woken when they have finished, and it frees the record only then. */
 import assert from "node:assert/strict";
 import type { Context } from "../../dist/scheduler/context.js";
-import type { Words } from "../../dist/sync/words.js";
 import { catches, holds } from "./support/check.js";
-import { explore, type Program } from "./support/explore.js";
+import type { Outcome } from "./support/explore.js";
 import type { Library } from "./support/library.js";
-import { contextOn, FAILING, resultOf, setUpJobs, smallLayout } from "./support/world.js";
+import { exploreThreads, type Thread } from "./support/threads.js";
+import { FAILING, resultOf, smallLayout } from "./support/world.js";
 
 const THREADS = 3;
 const OWNER = 0;
@@ -51,8 +51,7 @@ function awaited(library: Library, counts: readonly number[], wait: Wait = waitF
   const layout = smallLayout(library, THREADS);
   const jobs: number[] = [];
   const total = own + counts.reduce((sum, count) => sum + count, 0);
-  const owner: Program = (words) => {
-    const context = contextOn(library, words, layout, OWNER);
+  const owner: Thread = (context, words) => {
     const group = groups.makeGroup(context);
     jobs.length = 0;
     for (let k = 0; k < total; k++) {
@@ -71,30 +70,22 @@ function awaited(library: Library, counts: readonly number[], wait: Wait = waitF
     };
   };
   const finisher =
-    (first: number, count: number, me: number): Program =>
-    (words) => {
-      const context = contextOn(library, words, layout, me);
-      return () => {
-        for (let k = 0; k < count; k++) finish.execute(context, jobs[first + k]);
-        groups.flushGroup(context);
-      };
+    (first: number, count: number): Thread =>
+    (context) =>
+    () => {
+      for (let k = 0; k < count; k++) finish.execute(context, jobs[first + k]);
+      groups.flushGroup(context);
     };
-  const finishers = counts.map((count, k) =>
-    finisher(
-      counts.slice(0, k).reduce((sum, each) => sum + each, 0),
-      count,
-      k + 1,
-    ),
-  );
-  return explore(
-    [owner, ...finishers],
-    ({ results }) => {
-      const { results: got, failure } = results[OWNER] as { results: number[]; failure: number };
-      if (id >= FAILING) assert.ok(failure !== 0, "a failure was lost");
-      else for (const result of got) assert.ok(result === resultOf(id), "the owner went on before a job had finished");
-    },
-    { setUp: (words: Words) => setUpJobs(library, words, layout), unused: [layout.events] },
-  );
+  const finishers = counts.map((count, k) => {
+    const before = counts.slice(0, k).reduce((sum, each) => sum + each, 0);
+    return finisher(before, count);
+  });
+  const check = ({ results }: Outcome) => {
+    const { results: got, failure } = results[OWNER] as { results: number[]; failure: number };
+    if (id >= FAILING) assert.ok(failure !== 0, "a failure was lost");
+    else for (const result of got) assert.ok(result === resultOf(id), "the owner went on before a job had finished");
+  };
+  return exploreThreads(library, layout, [owner, ...finishers], () => [], check);
 }
 
 const one = (library: Library) => awaited(library, [1]);

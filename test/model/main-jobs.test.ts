@@ -3,11 +3,11 @@
  * the workers do not stop before what follows them has run.
  */
 import type { Context } from "../../dist/scheduler/context.js";
-import type { Words } from "../../dist/sync/words.js";
 import { catches, holds, sameNumbers } from "./support/check.js";
-import { explore, type Outcome, type Program } from "./support/explore.js";
+import type { Outcome } from "./support/explore.js";
 import type { Library } from "./support/library.js";
-import { contextOn, linkJobs, newJob, ranOn, setUpJobs, smallLayout, wordsThatMayBeOld } from "./support/world.js";
+import { exploreThreads, type Thread } from "./support/threads.js";
+import { linkJobs, newJob, ranOn, setUpJobs, smallLayout } from "./support/world.js";
 
 const MAIN = 0;
 
@@ -47,17 +47,13 @@ function push(library: Library, pushers: number, run: Run) {
   const layout = smallLayout(library, pushers + 1);
   const { F_MAIN, HAD_MAIN, SEALED, SLOT_LOG, S_PREREQUISITES } = library.layout;
   const slots: number[] = [];
-  const main: Program = (words) => {
-    const context = contextOn(library, words, layout, MAIN);
-    return () => {
-      run(context, pushers);
-      return [...ranOn(context)];
-    };
+  const main: Thread = (context) => () => {
+    run(context, pushers);
+    return [...ranOn(context)];
   };
   const pusher =
-    (me: number): Program =>
-    (words) => {
-      const context = contextOn(library, words, layout, me);
+    (me: number): Thread =>
+    (context, words) => {
       const slot = newJob(library, context, me | F_MAIN);
       words.i32[(slot << SLOT_LOG) + S_PREREQUISITES] = SEALED;
       slots[me - 1] = slot;
@@ -68,10 +64,8 @@ function push(library: Library, pushers: number, run: Run) {
     };
   const ids = Array.from({ length: pushers }, (_, k) => k + 1);
   const check = ({ results }: Outcome) => sameNumbers(results[MAIN] as number[], ids, "ran");
-  return explore([main, ...ids.map(pusher)], check, {
-    setUp: (words: Words) => setUpJobs(library, words, layout, HAD_MAIN),
-    mayBeOld: () => slots.flatMap((slot) => wordsThatMayBeOld(library, slot)),
-    unused: [layout.events],
+  return exploreThreads(library, layout, [main, ...ids.map(pusher)], () => slots, check, {
+    setUp: (words) => setUpJobs(library, words, layout, HAD_MAIN),
   });
 }
 
@@ -81,15 +75,11 @@ function stop(library: Library) {
   const layout = smallLayout(library, 2);
   const { F_MAIN, H_STATE, HAD_MAIN, STOPPING } = library.layout;
   let slot = 0;
-  const main: Program = (words) => {
-    const context = contextOn(library, words, layout, MAIN);
-    return () => {
-      listen(library)(context, 1);
-      return [...ranOn(context)];
-    };
+  const main: Thread = (context) => () => {
+    listen(library)(context, 1);
+    return [...ranOn(context)];
   };
-  const worker: Program = (words) => {
-    const context = contextOn(library, words, layout, 1);
+  const worker: Thread = (context) => {
     const { events } = context;
     slot = newJob(library, context, 1 | F_MAIN);
     const next = newJob(library, context, 2);
@@ -117,13 +107,11 @@ function stop(library: Library) {
     sameNumbers(results[0] as number[], [1], "ran");
     sameNumbers(results[1] as number[], [2], "ran");
   };
-  return explore([main, worker], check, {
-    setUp: (words: Words) => {
+  return exploreThreads(library, layout, [main, worker], () => [slot], check, {
+    setUp: (words) => {
       setUpJobs(library, words, layout, HAD_MAIN);
       words.i32[H_STATE] = STOPPING;
     },
-    mayBeOld: () => wordsThatMayBeOld(library, slot),
-    unused: [layout.events],
   });
 }
 

@@ -6,22 +6,10 @@ import assert from "node:assert/strict";
 import type { Context } from "../../dist/scheduler/context.js";
 import type { Words } from "../../dist/sync/words.js";
 import { catches, holds, sameNumbers } from "./support/check.js";
-import { explore, type Outcome, type Program } from "./support/explore.js";
+import type { Outcome } from "./support/explore.js";
 import type { Library } from "./support/library.js";
-import {
-  contextOn,
-  deliveredOn,
-  guard,
-  guardOf,
-  Handle,
-  isSource,
-  newJob,
-  queued,
-  resultOf,
-  setUpJobs,
-  smallLayout,
-  wordsThatMayBeOld,
-} from "./support/world.js";
+import { exploreThreads, listenUntil, type Thread } from "./support/threads.js";
+import { deliveredOn, guard, guardOf, Handle, newJob, queued, resultOf, smallLayout } from "./support/world.js";
 
 const THREADS = 3;
 const OWNER = 0;
@@ -48,32 +36,23 @@ function race(
 ) {
   const layout = smallLayout(library, THREADS);
   const jobs: Jobs = { job: 0, generation: 0, other: 0 };
-  const programs = [owner, finisher, foreign].map(
-    (part, me): Program =>
-      (words) => {
-        const context = contextOn(library, words, layout, me);
+  const threads = [owner, finisher, foreign].map(
+    (part, me): Thread =>
+      (context, words) => {
         // The thread that executes the job may never have had a handle from elsewhere.
         context.pinning = me !== FINISHER;
         return part(context, jobs, words);
       },
   );
-  return explore(
-    programs,
-    (outcome) => {
-      const handedOff = outcome.results[FINISHER] as number;
-      const ready = [...queued(library, layout, outcome), ...(handedOff === 0 ? [] : [handedOff])];
-      check(outcome, jobs, ready);
-      const { SLOT_LOG, S_PINS } = library.layout;
-      assert.ok(outcome.words.i32[(jobs.job << SLOT_LOG) + S_PINS] === 0, "a pin is left");
-    },
-    {
-      setUp: (words) => setUpJobs(library, words, layout),
-      mayRace: isSource(library),
-      mayBeOld: () => [jobs.job, jobs.other].flatMap((slot) => wordsThatMayBeOld(library, slot)),
-      guard: guardOf(library, OWNER),
-      unused: [layout.events],
-    },
-  );
+  const atEnd = (outcome: Outcome) => {
+    const handedOff = outcome.results[FINISHER] as number;
+    const ready = [...queued(library, layout, outcome), ...(handedOff === 0 ? [] : [handedOff])];
+    check(outcome, jobs, ready);
+    const { SLOT_LOG, S_PINS } = library.layout;
+    assert.ok(outcome.words.i32[(jobs.job << SLOT_LOG) + S_PINS] === 0, "a pin is left");
+  };
+  const slots = () => [jobs.job, jobs.other];
+  return exploreThreads(library, layout, threads, slots, atEnd, { guard: guardOf(library, OWNER) });
 }
 
 /** Has a scheduled job whose handle it has sent away. It takes the outcome over when it is told, and uses the slot anew. */
@@ -84,17 +63,8 @@ const deliver =
     jobs.job = library.slots.takeSlot(context, 1, SEALED, AWAITED);
     jobs.generation = words.i32[(jobs.job << SLOT_LOG) + S_GENERATION];
     return () => {
-      const { events, me, undelivered } = context;
-      const { LISTENING } = library.eventCount;
-      const heard = () => {
-        library.finish.drainFinished(context);
-        return undelivered.length > 0 || deliveredOn(context).length > 0;
-      };
-      while (!heard()) {
-        events.prepare(me, LISTENING);
-        if (heard()) events.cancel(me, LISTENING);
-        else events.commit(me, LISTENING);
-      }
+      library.finish.drainFinished(context);
+      listenUntil(library, context, () => context.undelivered.length > 0 || deliveredOn(context).length > 0);
       library.finish.drainFinished(context);
       if (deliveredOn(context).length > 0) {
         const anew = newJob(library, context, 2);

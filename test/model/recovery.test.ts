@@ -471,7 +471,7 @@ for (let seed = 7; seed <= 8; seed++)
 
 /**
  * The pause: the main thread has all for itself while it recovers, and no thread stops for ever. The accesses of `enter`
- * and `leave` are plain, and so is what they guard: recovery.ts says why no order is lost.
+ * and `leave` are plain, and so is what they guard: pause.ts says why no order is lost.
  */
 function pausing(library: Library) {
   const { layout: names } = library;
@@ -524,6 +524,9 @@ holds("recovery: a pause", pausing);
 const WRONG =
   /settled|run|outcome|lost|given back|two places|taken|complete|counts|sleeps|of another job|failed because|for ever|no room|executing|Invalid|undefined/;
 const recovery = "scheduler/recovery";
+const pause = "scheduler/pause";
+const repairJobs = "scheduler/repair-jobs";
+const whereabouts = "scheduler/whereabouts";
 const pool = "memory/pool";
 const slots = "scheduler/slots";
 
@@ -552,33 +555,33 @@ catches("a job is executed by nobody", dying(fork({})), WRONG, {
 });
 
 catches("edges of jobs that have finished count", dying(fork({})), WRONG, {
-  file: recovery,
+  file: repairJobs,
   from: "else if (source !== 0) {",
   to: "else if (source !== 0) {\n                pending++;",
 });
 
 catches("a failure is not passed on again", dying(fork({ fails: true })), WRONG, {
-  file: recovery,
+  file: repairJobs,
   from: "passOn(this.#context, source, slot);",
   to: ";",
 });
 
 catches("a failure is passed on to a job that is in a queue", dying(reusing), WRONG, {
-  file: recovery,
-  from: " && !this.#isQueued(slot);\n        let pending",
+  file: repairJobs,
+  from: " && !this.#whereabouts.isQueued(slot);\n        let pending",
   to: ";\n        let pending",
 });
 
 catches("an owner that has asked to be told meanwhile is not", dying(fork({}, true)), WRONG, {
-  file: recovery,
+  file: repairJobs,
   from: "(list & ~AWAITED) === CLOSING",
   to: "list === CLOSING",
 });
 
 catches("the finished jobs of a group are not counted anew", dying(inGroup()), WRONG, {
-  file: recovery,
-  from: "for (const group of groups)\n            i32[group + G_DONE]",
-  to: "for (const group of [])\n            i32[group + G_DONE]",
+  file: "scheduler/repair-groups",
+  from: "for (const group of [...context.orphanGroups, ...living])",
+  to: "for (const group of [])",
 });
 
 catches("the event count is not repaired", dying(sleeping(false)), WRONG, {
@@ -594,7 +597,7 @@ catches("a searcher who has died counts", dying(sleeping(true)), WRONG, {
 });
 
 catches("a wake that was under way is not given", dying(notifying), WRONG, {
-  file: recovery,
+  file: "scheduler/conclude",
   from: "events.notify(thread, true);",
   to: ";",
 });
@@ -612,43 +615,43 @@ catches("a deque's successor begins with an empty one", dying(stealing("main", u
 });
 
 catches("pins of the dead thread stay", dying(foreign), WRONG, {
-  file: recovery,
+  file: repairJobs,
   from: "if (this.#pinned)\n",
   to: "if (false)\n",
 });
 
 catches("who does not know that its job is scheduled is not told of its end", dying(foreign), WRONG, {
-  file: recovery,
+  file: repairJobs,
   from: "else if (this.#pinned && list >= 0",
   to: "else if (list < 0",
 });
 
 catches("jobs that others wait for stay unscheduled", dying(scheduling(false)), WRONG, {
-  file: recovery,
+  file: repairJobs,
   from: "if (prerequisites & SEALED && unsealed)",
   to: "if (false)",
 });
 
 catches("jobs that are not published count as nobody's", dying(bursting), WRONG, {
-  file: recovery,
+  file: whereabouts,
   from: ": i32[block + B_HELD_BACK];",
   to: ": 0;",
 });
 
 catches("one worker: what is not published yet is looked for in the main thread's deque", dying(bursting, 2), WRONG, {
-  file: recovery,
-  from: "fifo || this.#dead.has(thread) ? 0",
-  to: "this.#dead.has(thread) ? 0",
+  file: whereabouts,
+  from: "fifo || dead.has(thread) ? 0",
+  to: "dead.has(thread) ? 0",
 });
 
 catches("a job that its dead owner has cancelled is finished by nobody", dying(cancelling), WRONG, {
-  file: recovery,
+  file: repairJobs,
   from: "unclaim(this.#context, slot);",
   to: ";",
 });
 
 catches("a job that may be run again fails", dying(controlled({ retries: 1 }, nothing)), WRONG, {
-  file: recovery,
+  file: "scheduler/conclude",
   from: "header & F_CONTROLLED && retry(context, slot)",
   to: "false",
 });
@@ -666,13 +669,13 @@ catches("a thread looks for a pause before it says that it enters", pausing, /so
 });
 
 catches("who pauses the others looks before it says so", pausing, /somebody else has written/, {
-  file: recovery,
+  file: pause,
   from: "    Atomics.add(memory.i32, H_EPOCH, 1);\n",
   to: "    Atomics.load(memory.i32, memory.layout.blockOf(1) + B_PHASE) === INSIDE || (others = []);\n    Atomics.add(memory.i32, H_EPOCH, 1);\n",
 });
 
 catches("those that are paused are not woken", pausing, /a wake was lost/, {
-  file: recovery,
+  file: pause,
   from: "Atomics.notify(i32, H_EPOCH);",
   to: "",
 });

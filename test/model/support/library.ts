@@ -18,8 +18,8 @@ const FITTINGS: readonly Change[] = [
   { file: "scheduler/graph", from: "const frontier = new Frontier();", to: "let frontier = new Frontier();" },
   { file: "scheduler/wait", from: "const SPINS = 300;", to: "const SPINS = 0;" },
   { file: "scheduler/main-loop", from: "const SLICE = 10;", to: "const SLICE = Number.POSITIVE_INFINITY;" },
-  { file: "scheduler/recovery", from: "const DRAIN = 1;", to: "const DRAIN = 0;" },
-  { file: "scheduler/recovery", from: "const PATIENCE = 20;", to: "const PATIENCE = -1;" },
+  { file: "scheduler/pause", from: "const DRAIN = 1;", to: "const DRAIN = 0;" },
+  { file: "scheduler/pause", from: "const PATIENCE = 20;", to: "const PATIENCE = -1;" },
 ];
 
 /** A program is stopped at each step: what it leaves behind in the scratch space of a module is cleared before the next run. */
