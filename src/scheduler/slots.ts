@@ -97,6 +97,12 @@ export function leaveUndelivered(context: Context, slot: number): void {
   context.undelivered.push(slot);
 }
 
+/** Keeps the slot of a finished job that nobody else has in hand, whose outcome this thread knows and others may ask for. */
+export function keepSlot(context: Context, slot: number): void {
+  // A recovery leaves it alone; if this thread dies, it gives the slot up.
+  context.memory.i32[(slot << SLOT_LOG) + S_UNMET] = ASIDE | context.me;
+}
+
 /** Whether no other thread looks at a retired slot. */
 export function unpinned(context: Context, slot: number): boolean {
   // A read-modify-write, so that a later pin synchronises with it and sees all that was done to the job.
