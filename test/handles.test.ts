@@ -20,7 +20,8 @@ const HANGS = { timeout: 200_000 };
 const part = (name: string) => import(new URL(`../../dist/${name}.js`, import.meta.url).href);
 const { Engine }: typeof import("../dist/api/engine.js") = await part("api/engine");
 const { Functions }: typeof import("../dist/api/functions.js") = await part("api/functions");
-const { layoutFor, REGION_WORDS }: typeof import("../dist/memory/layout.js") = await part("memory/layout");
+const { layoutFor, REGION_WORDS, S_FUNCTION, S_PINS, SLOT_LOG }: typeof import("../dist/memory/layout.js") =
+  await part("memory/layout");
 
 const HANDLE_WORK = new URL("./support/handle-work.js", import.meta.url);
 
@@ -401,6 +402,33 @@ test(
       },
       30,
     );
+  },
+);
+
+test(
+  "a cancelled job that another thread looks at while its outcome is taken over gives its slot back",
+  HANGS,
+  async () => {
+    const engine = await smallEngine();
+    const { context } = engine;
+    const nothing = () => engine.spawn(work.give, 0, undefined, undefined, undefined, undefined, []);
+    const controller = new AbortController();
+    const before = nothing();
+    const job = nothing().after(before).with({ signal: controller.signal });
+    engine.spawn(work.read, 1, before, undefined, undefined, undefined, []);
+    job.schedule();
+    const address = (job as unknown as { _slot: number })._slot << SLOT_LOG;
+    context.memory.i32[address + S_PINS] = 1;
+    controller.abort();
+    context.memory.i32[address + S_PINS] = 0;
+    engine.takeOver();
+    assert.throws(() => job.wait(), JobCancelledError);
+    // Taken from the queue when what it depends on has finished, and not before.
+    assert.notEqual(context.memory.i32[address + S_FUNCTION], 0);
+    before.wait();
+    nothing().after(before).wait();
+    engine.takeOver();
+    assert.equal(context.memory.i32[address + S_FUNCTION], 0);
   },
 );
 

@@ -271,6 +271,7 @@ export class JobRunner implements Runner {
 
   #takeOver(slot: number): void {
     if (!retire(this.#context, slot)) {
+      this.#keep(slot);
       leaveUndelivered(this.#context, slot);
       return;
     }
@@ -315,8 +316,7 @@ export class JobRunner implements Runner {
       loan.toldAgain = true;
       return;
     }
-    // Else somebody has still to take it from a queue, or executes it although its time is over.
-    if (!this.#isControlled(slot) || hasEnded(this.#context, slot)) keepSlot(this.#context, slot);
+    this.#keep(slot);
     const failure = this.#context.memory.i32[(slot << SLOT_LOG) + S_FAILURE];
     if (failure !== 0) {
       this.#settleWithError(slot, place, this.errorIn(failure, this.#nameAt(place)));
@@ -330,6 +330,12 @@ export class JobRunner implements Runner {
       return;
     }
     this.#settleWith(place, result);
+  }
+
+  /** The slot of a finished job is not yet to be released. */
+  #keep(slot: number): void {
+    // Else somebody has still to take it from a queue, or executes it although its time is over.
+    if (!this.#isControlled(slot) || hasEnded(this.#context, slot)) keepSlot(this.#context, slot);
   }
 
   /** A job is lent no more. */

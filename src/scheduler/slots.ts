@@ -93,11 +93,10 @@ export function retire(context: Context, slot: number): boolean {
 export function leaveUndelivered(context: Context, slot: number): void {
   // Linkers on other threads find the list closed, as before; this thread no longer finds the job to be delivered.
   Atomics.store(context.memory.i32, (slot << SLOT_LOG) + S_CONTINUATIONS, CLOSING);
-  context.memory.i32[(slot << SLOT_LOG) + S_UNMET] = ASIDE | context.me;
   context.undelivered.push(slot);
 }
 
-/** Keeps the slot of a finished job that nobody else has in hand, whose outcome this thread knows and others may ask for. */
+/** Notes that this thread has a finished job in hand, and nobody else: it is not yet to be released. */
 export function keepSlot(context: Context, slot: number): void {
   // A recovery leaves it alone; if this thread dies, it gives the slot up.
   context.memory.i32[(slot << SLOT_LOG) + S_UNMET] = ASIDE | context.me;
