@@ -13,6 +13,7 @@ import {
   G_FAILURE,
   S_CONTINUATIONS,
   S_FUNCTION,
+  S_OWNER,
   SEALED,
   SLOT_LOG,
 } from "../memory/layout.js";
@@ -412,6 +413,7 @@ export class Engine {
     const before = context.enter();
     try {
       const failure = context.memory.i32[record + G_FAILURE];
+      this.runner.lending.end(groupBorrower(record));
       freeGroup(context, record);
       return failure === 0 ? undefined : this.runner.errorOf(failure, "(a job of a group)");
     } finally {
@@ -522,11 +524,22 @@ export class Engine {
     d: unknown,
     all: readonly unknown[],
   ): number {
+    const { lending } = this.runner;
+    const { mark } = lending;
+    let noted: number;
     try {
-      return count <= FEW ? this.codec.writeFew(slot, count, a, b, c, d) : this.codec.writeArguments(slot, all);
+      noted = count <= FEW ? this.codec.writeFew(slot, count, a, b, c, d) : this.codec.writeArguments(slot, all);
     } catch (error) {
+      lending.withdraw(mark);
       this.#refuse(slot, header, error);
     }
+    if (lending.mark !== mark) lending.sign(this.#borrower(slot, header), mark);
+    return noted;
+  }
+
+  /** What `Lending` knows a job by: its slot; a job of a group by that. */
+  #borrower(slot: number, header: number): number {
+    return header & F_GROUP ? groupBorrower(this.context.memory.i32[(slot << SLOT_LOG) + S_OWNER]) : slot;
   }
 
   /** Gives back the slot of a job whose arguments could not be written. */
@@ -559,6 +572,11 @@ export class Engine {
     removeHolder(this.#publish);
     removeMainEngine(this);
   }
+}
+
+/** Apart from the numbers of slots. */
+function groupBorrower(record: number): number {
+  return -record;
 }
 
 function wouldBlock(target: Job<unknown> | Group): WouldBlockError {

@@ -160,12 +160,23 @@ export class ShutdownError extends Error {
   override readonly name: string = "ShutdownError";
 }
 
-/** A handle from another thread was asked for a result that the spawning thread has already taken. */
+/**
+ * A handle of another thread's job was asked for an outcome that the spawning thread has already taken.
+ *
+ * A job that was given a handle as an argument can always read that job's outcome, until it has settled itself; so can the
+ * jobs of a group until the group is done. It gets this error when it
+ *
+ * - keeps the handle, and uses it after it has settled;
+ * - was given it by a job that had it as an argument itself, and that has settled since. A job that hands a handle on and
+ *   does not wait for whom it gives it to waits for the handle's job first: then the result goes with it;
+ * - was given it when the spawning thread had the result, but that could not be copied, or shared memory had no room for it;
+ * - asks when the worker that has spawned the job has died.
+ */
 export class StaleJobError extends Error {
   override readonly name: string = "StaleJobError";
   constructor(job: string) {
     super(
-      `job "${job}" has finished and the thread that spawned it has taken its result; wait for it before it finishes, or pass the result on`,
+      `job "${job}" has finished and the thread that spawned it has taken its result; wait for it before the job that was given this handle settles, or pass the result on`,
     );
   }
 }

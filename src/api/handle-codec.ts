@@ -1,16 +1,16 @@
 /** Handles of jobs, and primitives, as arguments: they go by reference, so that any thread can use them. */
 import { F_CONTROLLED, FUNCTION_MASK, S_FUNCTION, S_GENERATION, SLOT_LOG } from "../memory/layout.js";
 import { pin, unpin } from "../scheduler/graph.js";
-import { FAILED_JOB, JOB, TAG } from "../values/boxes.js";
+import { DONE_JOB, FAILED_JOB, JOB, TAG } from "../values/boxes.js";
 import type { Handles } from "../values/codec.js";
 import type { Engine } from "./engine.js";
 import { failureOf } from "./failure-errors.js";
 import { handleName } from "./handle-name.js";
 import { Job } from "./job.js";
-import { FAILED, PENDING } from "./outcomes.js";
+import { DONE, FAILED, PENDING } from "./outcomes.js";
 import { bufferOf, primitiveOn } from "./primitives.js";
 
-/** No slot has it: the handle of a job whose outcome its owner has taken over. */
+/** No slot has it: the handle of a job whose outcome is in the handle itself, or cannot be told. */
 const STALE = -1;
 
 export class HandleCodec implements Handles {
@@ -41,20 +41,39 @@ export class HandleCodec implements Handles {
     value._observe();
     // From now on, other threads may look at slots of this one.
     context.notePinning();
+    const job = handleHere(value);
     // It may be released only when no other thread looks at it: so its finisher has to tell us.
-    if (!value._isForeign()) engine.expectNotice(value);
-    const { memory } = context;
-    if (value._state === FAILED) {
-      memory.i32[2 * cell] = runner.store(failureOf(value._outcome, value.name));
-      memory.i32[2 * cell + 1] = TAG | FAILED_JOB;
-      return 1;
+    if (!job._isForeign()) engine.expectNotice(job);
+    if (job._state === FAILED) return this.#point(cell, FAILED_JOB, runner.store(failureOf(job._outcome, value.name)));
+    if (job._state === DONE) {
+      const block = this.#packed(value.name, job._outcome);
+      if (block !== 0) return this.#point(cell, DONE_JOB, block);
     }
-    memory.i32[2 * cell] = value._slot;
-    memory.i32[2 * cell + 1] = TAG | JOB;
-    if (value._state !== PENDING) memory.f64[cell + 1] = STALE;
-    else if (value._isForeign()) memory.f64[cell + 1] = value._generation;
-    else memory.f64[cell + 1] = memory.i32[(value._slot << SLOT_LOG) + S_GENERATION];
+    this.#point(cell, JOB, job._slot);
+    const { memory } = context;
+    if (job._state !== PENDING) memory.f64[cell + 1] = STALE;
+    else if (job._isForeign()) memory.f64[cell + 1] = job._generation;
+    else {
+      memory.f64[cell + 1] = memory.i32[(job._slot << SLOT_LOG) + S_GENERATION];
+      runner.lending.lend(job._slot);
+    }
     return 2;
+  }
+
+  #point(cell: number, kind: number, content: number): number {
+    const { i32 } = this.#engine.context.memory;
+    i32[2 * cell] = content;
+    i32[2 * cell + 1] = TAG | kind;
+    return 1;
+  }
+
+  /** A copy of a result in a payload block; 0 where it cannot be copied, or there is no room for it. */
+  #packed(name: string, result: unknown): number {
+    try {
+      return this.#engine.codec.pack([name, result]);
+    } catch {
+      return 0;
+    }
   }
 
   read(kind: number, cell: number, again: boolean): unknown {
@@ -64,7 +83,18 @@ export class HandleCodec implements Handles {
     const content = memory.i32[2 * cell];
     if (kind === FAILED_JOB) {
       const job = this.#engine.foreignHandle(0, STALE, 0);
-      job._outcomes.settle(0, FAILED, again ? runner.errorIn(content) : runner.errorOf(content, "(unknown)"));
+      job._outcomes.settle(
+        0,
+        FAILED,
+        again ? runner.errorIn(content, "(unknown)") : runner.errorOf(content, "(unknown)"),
+      );
+      return job;
+    }
+    if (kind === DONE_JOB) {
+      const [name, result] = this.#engine.codec.unpack(content);
+      const job = this.#engine.foreignHandle(0, STALE, 0);
+      job._rename(name as string);
+      job._outcomes.settle(0, DONE, result);
       return job;
     }
     memory.reach(content << SLOT_LOG);
@@ -81,4 +111,9 @@ export class HandleCodec implements Handles {
     job._rename(runner.nameIn(slot));
     unpin(context, slot);
   }
+}
+
+/** The handle that gets the outcome on this thread: of a job of another one, that of the observer, once somebody here has waited. */
+function handleHere(job: Job<unknown>): Job<unknown> {
+  return (job._isForeign() ? job._observer : undefined) ?? job;
 }

@@ -15,11 +15,20 @@ import {
 import { now } from "../platform/node.js";
 import { suspend } from "../scheduler/asynchronous.js";
 import type { Context, Runner } from "../scheduler/context.js";
-import { controlOf, letGo, noteRetries, releaseTold, retriesOf, wasAborted } from "../scheduler/control.js";
+import {
+  controlOf,
+  hasEnded,
+  isTold,
+  letGo,
+  noteRetries,
+  releaseTold,
+  retriesOf,
+  wasAborted,
+} from "../scheduler/control.js";
 import { endsInTime } from "../scheduler/controlled.js";
 import { dropSuspended, finishSuspended } from "../scheduler/finish.js";
 import { isUnscheduled } from "../scheduler/graph.js";
-import { isPrivate, leaveUndelivered, releaseSlot, retire } from "../scheduler/slots.js";
+import { isPrivate, keepSlot, leaveUndelivered, releaseSlot, retire } from "../scheduler/slots.js";
 import { type Codec, FEW } from "../values/codec.js";
 import { isInstance } from "../values/describe.js";
 import {
@@ -41,17 +50,20 @@ import type { Functions } from "./functions.js";
 import type { Group } from "./group.js";
 import { Job } from "./job.js";
 import type { JobSignals } from "./job-signals.js";
+import { Lending, type Loan } from "./lending.js";
 import { type Deferred, DONE, FAILED, Outcomes, SHARING, SHARING_LOG } from "./outcomes.js";
 
 export class JobRunner implements Runner {
   readonly openGroups = new Set<Group>();
+  /** Which jobs' handles were given to other jobs. */
+  readonly lending = new Lending((loan) => this.#endLoan(loan));
   readonly #functions: Functions;
   readonly #report: (error: Error) => void;
   #context!: Context;
   #codec!: Codec;
   #cancellations!: Cancellations;
   #signals!: JobSignals;
-  /** Where the outcome of each slot's job goes: the number of the outcomes and the place in them, or NOWHERE. */
+  /** Where the outcome of each slot's job goes: the number of the outcomes and the place in them; or NOWHERE or KEPT. */
   #places = new Int32Array(0);
   /** The outcomes with pending jobs, by number; and numbers that are free. */
   readonly #outcomes: (Outcomes | undefined)[] = [];
@@ -251,37 +263,90 @@ export class JobRunner implements Runner {
 
   deliver(slot: number): void {
     this.#context.outstanding.remove(slot);
+    // No job is lent before a handle was written, which sets this.
+    const loan = this.#context.pinning ? this.lending.loanOf(slot) : undefined;
+    if (loan === undefined) this.#takeOver(slot);
+    else this.#copyOf(loan);
+  }
+
+  #takeOver(slot: number): void {
     if (!retire(this.#context, slot)) {
+      this.#keep(slot);
       leaveUndelivered(this.#context, slot);
       return;
     }
+    const place = this.#leave(slot);
     const failure = this.#context.memory.i32[(slot << SLOT_LOG) + S_FAILURE];
     if (failure !== 0) {
-      this.#deliverFailure(slot, failure);
+      this.#deliverFailure(slot, place, failure);
+      return;
+    }
+    // The outcome is known here; or the thread that had the handle has died, or everything was given up already.
+    if (place < 0) {
+      this.#codec.dropResult(slot);
+      this.#release(slot);
       return;
     }
     let result: unknown;
     try {
       result = this.#codec.readResult(slot);
     } catch (error) {
-      this.#deliverFailure(slot, this.store({ kind: "threw", job: this.nameIn(slot), error }));
+      this.#deliverFailure(slot, place, this.store({ kind: "threw", job: this.nameIn(slot), error }));
       return;
     }
-    this.#settleWith(slot, result);
+    this.#release(slot);
+    this.#settleWith(place, result);
   }
 
   /** Takes over the result of a private job that has just run here. */
   #deliverResult(slot: number, result: unknown): void {
     this.#context.outstanding.remove(slot);
     retire(this.#context, slot);
-    this.#settleWith(slot, result);
-  }
-
-  #settleWith(slot: number, result: unknown): void {
     const place = this.#leave(slot);
     this.#release(slot);
-    // The thread that had the handle has died, or everything was given up already.
-    if (place === NOWHERE) return;
+    this.#settleWith(place, result);
+  }
+
+  /** Takes a copy of the outcome of a finished job that is lent: its slot stays as it is. */
+  #copyOf(loan: Loan): void {
+    const { slot } = loan;
+    const place = this.#leave(slot);
+    this.#places[slotIndex(slot)] = KEPT;
+    if (place === KEPT) {
+      loan.toldAgain = true;
+      return;
+    }
+    this.#keep(slot);
+    const failure = this.#context.memory.i32[(slot << SLOT_LOG) + S_FAILURE];
+    if (failure !== 0) {
+      this.#settleWithError(slot, place, this.errorIn(failure, this.#nameAt(place)));
+      return;
+    }
+    let result: unknown;
+    try {
+      result = this.#codec.readResultAgain(slot);
+    } catch (error) {
+      this.#settleWithError(slot, place, toError({ kind: "threw", job: this.nameIn(slot), error }));
+      return;
+    }
+    this.#settleWith(place, result);
+  }
+
+  /** The slot of a finished job is not yet to be released. */
+  #keep(slot: number): void {
+    // Else somebody has still to take it from a queue, or executes it although its time is over.
+    if (!this.#isControlled(slot) || hasEnded(this.#context, slot)) keepSlot(this.#context, slot);
+  }
+
+  /** A job is lent no more. */
+  #endLoan({ slot, toldAgain }: Loan): void {
+    if (this.#places[slotIndex(slot)] !== KEPT) return;
+    const twice = toldAgain && this.#isControlled(slot) && isTold(this.#context, slot);
+    this.#takeOver(slot);
+    if (twice) this.#takeOver(slot);
+  }
+
+  #settleWith(place: number, result: unknown): void {
     const outcomes = this.#outcomes[place >>> SHARING_LOG] as Outcomes;
     const waiting = this.#settle(outcomes, place, DONE, result);
     if (waiting === undefined) return;
@@ -295,22 +360,30 @@ export class JobRunner implements Runner {
     if (index >= this.#places.length) return NOWHERE;
     const place = this.#places[index];
     this.#places[index] = NOWHERE;
+    // What it was lent, it needs no more.
+    if (this.#context.pinning) this.lending.end(slot);
     return place;
   }
 
-  #deliverFailure(slot: number, failure: number): void {
-    const place = this.#leave(slot);
-    if (place === NOWHERE) {
-      // Its outcome was taken over before; or the thread that had the handle has died.
-      if (this.#isControlled(slot) && releaseTold(this.#context, slot)) return;
-      if (failure !== DETAILS_LOST) this.#context.payloads.free(failure);
+  #deliverFailure(slot: number, place: number, failure: number): void {
+    if (place >= 0) {
+      this.#settleWithError(slot, place, this.errorOf(failure, this.#nameAt(place)));
       this.#release(slot);
       return;
     }
-    const outcomes = this.#outcomes[place >>> SHARING_LOG] as Outcomes;
-    const error = this.errorOf(failure, outcomes.nameOf(place));
-    if (error instanceof JobCancelledError && !error.started) adoptReason(error, this.#cancellations.reasonOf(slot));
+    // Its outcome was taken over before; or the thread that had the handle has died.
+    if (place === NOWHERE && this.#isControlled(slot) && releaseTold(this.#context, slot)) return;
+    if (failure !== DETAILS_LOST) this.#context.payloads.free(failure);
     this.#release(slot);
+  }
+
+  #nameAt(place: number): string {
+    return (this.#outcomes[place >>> SHARING_LOG] as Outcomes).nameOf(place);
+  }
+
+  #settleWithError(slot: number, place: number, error: Error): void {
+    const outcomes = this.#outcomes[place >>> SHARING_LOG] as Outcomes;
+    if (error instanceof JobCancelledError && !error.started) adoptReason(error, this.#cancellations.reasonOf(slot));
     const waiting = this.#settle(outcomes, place, FAILED, error);
     if ((outcomes.observed & (1 << place)) === 0 && !isCancellation(error)) {
       this.#unobserved.push({ outcomes, place });
@@ -429,8 +502,8 @@ export class JobRunner implements Runner {
   }
 
   /** As `errorOf`; the payload stays. */
-  errorIn(block: number): Error {
-    return toError(loadFailure(this.#context.payloads, this.#codec.cloner, block, "(unknown)"));
+  errorIn(block: number, job: string): Error {
+    return toError(loadFailure(this.#context.payloads, this.#codec.cloner, block, job));
   }
 
   /** The name of the job in a slot: its own, or its function's. */
@@ -462,7 +535,7 @@ export class JobRunner implements Runner {
     const counts: Record<string, number> = {};
     this.#places.forEach((place, index) => {
       const slot = slotAt(index);
-      if (place === NOWHERE || !isUnscheduled(this.#context, slot)) return;
+      if (place < 0 || !isUnscheduled(this.#context, slot)) return;
       const name = this.nameIn(slot);
       counts[name] = (counts[name] ?? 0) + 1;
     });
@@ -472,7 +545,7 @@ export class JobRunner implements Runner {
   /** Fails all handles that are still pending, and reports what nobody has waited for. */
   abandon(error: ShutdownError): void {
     this.#places.forEach((place, index) => {
-      if (place === NOWHERE) return;
+      if (place < 0) return;
       const outcomes = this.#outcomes[place >>> SHARING_LOG] as Outcomes;
       // A job that was never scheduled may hide the failure of one before it.
       const failure = this.#context.memory.i32[(slotAt(index) << SLOT_LOG) + S_FAILURE];
@@ -484,6 +557,7 @@ export class JobRunner implements Runner {
       this.settledPromises++;
     });
     this.#places.fill(NOWHERE);
+    this.lending.clear();
     // Failures of groups that nobody has waited for.
     for (const group of this.openGroups) group._abandon(error, this.#report);
     this.openGroups.clear();
@@ -508,6 +582,8 @@ interface Ending {
 
 /** In the table of places: the slot has no job of this thread. */
 const NOWHERE = -1;
+/** The same: its outcome is known here, and the slot is kept for jobs that it is lent to. */
+const KEPT = -2;
 
 function mayBeLarge(outcome: unknown): boolean {
   return (

@@ -17,6 +17,9 @@ export interface Linkable {
  * A job: a call of a job function that runs on some thread, after all jobs that it depends on.
  *
  * Made by `spawn` and `run`. It is a lazy thenable: awaiting it schedules it.
+ *
+ * A job that is given it as an argument can wait for the outcome too, until it has settled itself, whoever else has the
+ * outcome by then. If its own thread has the result before, the other job gets a copy of that as it is then.
  */
 export class Job<R> implements PromiseLike<R> {
   /** @internal What is known of this job's outcome, and of others'. */

@@ -296,6 +296,11 @@ export function isTold(context: Context, slot: number): boolean {
   return (stateOf(context, controlOf(context, slot)) & STATES) === TOLD;
 }
 
+/** Whether nobody but its owner has a finished job any more. */
+export function hasEnded(context: Context, slot: number): boolean {
+  return (stateOf(context, controlOf(context, slot)) & STATES) === ENDED;
+}
+
 /** Releases the slot of a job whose outcome was taken over before, if it is for that alone that the owner is told. */
 export function releaseTold(context: Context, slot: number): boolean {
   if ((stateOf(context, controlOf(context, slot)) & STATES) !== TOLD) return false;

@@ -97,8 +97,13 @@ export function retire(context: Context, slot: number): boolean {
 export function leaveUndelivered(context: Context, slot: number): void {
   // Linkers on other threads find the list closed, as before; this thread no longer finds the job to be delivered.
   Atomics.store(context.memory.i32, (slot << SLOT_LOG) + S_CONTINUATIONS, CLOSING);
-  context.memory.i32[(slot << SLOT_LOG) + S_UNMET] = ASIDE | context.me;
   context.undelivered.push(slot);
+}
+
+/** Notes that this thread has a finished job in hand, and nobody else: it is not yet to be released. */
+export function keepSlot(context: Context, slot: number): void {
+  // A recovery leaves it alone; if this thread dies, it gives the slot up.
+  context.memory.i32[(slot << SLOT_LOG) + S_UNMET] = ASIDE | context.me;
 }
 
 /** Whether no other thread looks at a retired slot. */

@@ -21,6 +21,7 @@ export const MEMORY = 10; // content: a shared WebAssembly.Memory's number
 export const JOB = 11; // content: a job's slot; the next cell: its generation
 export const FAILED_JOB = 12; // content: a payload of the failure
 export const PRIMITIVE = 13; // content: the number of the shared buffer behind a channel or the like
+export const DONE_JOB = 14; // content: a payload of a job's name and its result
 
 /** Cells that the widest value takes. */
 export const WIDEST = 3;

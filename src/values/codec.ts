@@ -122,20 +122,53 @@ export class Codec {
 
   /** Writes arguments into a payload block. */
   #spill(slot: number, args: readonly unknown[]): number {
+    const block = this.pack(args);
+    this.#context.memory.i32[2 * this.#firstCell(slot, 0)] = block;
+    return SPILLED << FUNCTION_BITS;
+  }
+
+  /**
+   * Writes values into a payload block of their own.
+   *
+   * @returns the block, for `unpack`
+   * @throws as `writeArguments`
+   */
+  pack(values: readonly unknown[]): number {
     const { memory, payloads } = this.#context;
-    const bytes = 8 * (1 + args.length * box.WIDEST);
+    const bytes = 8 * (1 + values.length * box.WIDEST);
     const block = payloads.allocate(bytes);
     if (block === 0) throw noRoomFor(bytes);
-    const spill = (block + P_DATA) / 2;
-    memory.f64[spill] = args.length;
+    const first = (block + P_DATA) / 2;
+    memory.f64[first] = values.length;
     try {
-      this.#writeAll(spill + 1, args);
+      this.#writeAll(first + 1, values);
     } catch (error) {
       payloads.free(block);
       throw error;
     }
-    memory.i32[2 * this.#firstCell(slot, 0)] = block;
-    return SPILLED << FUNCTION_BITS;
+    return block;
+  }
+
+  /** Reads what `pack` has written, and frees it, unless it is to be read again. */
+  unpack(block: number): unknown[] {
+    const { memory, payloads } = this.#context;
+    payloads.reach(block);
+    const first = (block + P_DATA) / 2;
+    // The block may be a value among others, which are read on after it.
+    const { nextCell } = this;
+    const values = this.#readAll(first + 1, memory.f64[first]);
+    this.nextCell = nextCell;
+    if (!this.#again) payloads.free(block);
+    return values;
+  }
+
+  /** Frees what `pack` has written. */
+  #dropPacked(block: number): void {
+    const { memory, payloads } = this.#context;
+    payloads.reach(block);
+    const first = (block + P_DATA) / 2;
+    this.#free(first + 1, memory.f64[first]);
+    payloads.free(block);
   }
 
   #put(cell: number, value: unknown): number {
@@ -198,13 +231,7 @@ export class Codec {
     const count = (header >>> FUNCTION_BITS) & COUNT_MASK;
     const first = this.#firstCell(slot, header);
     if (count !== SPILLED) return this.#readAll(first, count);
-    const { memory, payloads } = this.#context;
-    const block = memory.i32[2 * first];
-    payloads.reach(block);
-    const spill = (block + P_DATA) / 2;
-    const args = this.#readAll(spill + 1, memory.f64[spill]);
-    if (!this.#again) payloads.free(block);
-    return args;
+    return this.unpack(this.#context.memory.i32[2 * first]);
   }
 
   #readAll(first: number, count: number): unknown[] {
@@ -218,16 +245,8 @@ export class Codec {
   drop(slot: number, header: number): void {
     const count = (header >>> FUNCTION_BITS) & COUNT_MASK;
     const first = this.#firstCell(slot, header);
-    if (count !== SPILLED) {
-      this.#free(first, count);
-      return;
-    }
-    const { memory, payloads } = this.#context;
-    const block = memory.i32[2 * first];
-    payloads.reach(block);
-    const spill = (block + P_DATA) / 2;
-    this.#free(spill + 1, memory.f64[spill]);
-    payloads.free(block);
+    if (count === SPILLED) this.#dropPacked(this.#context.memory.i32[2 * first]);
+    else this.#free(first, count);
   }
 
   /** Writes a result. @throws DataCloneError (a DOMException); NoRoom */
@@ -243,6 +262,21 @@ export class Codec {
 
   readResult(slot: number): unknown {
     return this.read(this.#firstCell(slot, 0));
+  }
+
+  /** As `readResult`, for a result that others may read after this: what it takes stays. */
+  readResultAgain(slot: number): unknown {
+    this.#again = true;
+    try {
+      return this.readResult(slot);
+    } finally {
+      this.#again = false;
+    }
+  }
+
+  /** Frees a result that nobody will read any more. */
+  dropResult(slot: number): void {
+    this.#free(this.#firstCell(slot, 0), 1);
   }
 
   /** Gives the slot `to` a copy of the result in `from`. */
@@ -284,6 +318,7 @@ export class Codec {
       const content = memory.i32[2 * cell];
       if (kind === box.STRING8 || kind === box.STRING16 || kind === box.FAILED_JOB) payloads.free(content);
       else if (kind === box.CLONE) this.#dropClone(content);
+      else if (kind === box.DONE_JOB) this.#dropPacked(content);
       else if (box.isByNumber(kind)) this.objects.end(content);
       cell += box.widthOf(kind);
     }

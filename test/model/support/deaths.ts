@@ -397,6 +397,7 @@ class DeathRunner implements Runner {
     const { context } = this;
     context.outstanding.remove(slot);
     if (!slots.retire(context, slot)) {
+      slots.keepSlot(context, slot);
       slots.leaveUndelivered(context, slot);
       return;
     }

@@ -164,6 +164,7 @@ class ModelRunner implements Runner {
     const { layout, slots, control } = this.#library;
     this.context.outstanding.remove(slot);
     if (!slots.retire(this.context, slot)) {
+      slots.keepSlot(this.context, slot);
       slots.leaveUndelivered(this.context, slot);
       return;
     }
