@@ -63,7 +63,7 @@ export class LocalSystem {
 
   /** How many asynchronous jobs it can have in flight. */
   get mostAsynchronous(): number {
-    return this.#system.threads * this.#concurrency;
+    return Math.min(this.#system.threads * this.#concurrency, MOST_JOBS / 2);
   }
 
   isAsynchronous(fn: string): boolean {

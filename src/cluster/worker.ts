@@ -2,9 +2,11 @@
  * A worker: takes jobs that are ready from the database, runs them on a local job system, and writes what came of them.
  *
  * It holds one job for each of its threads and, while jobs are small, as many as it is through with in about a tenth of a
- * second; not more, lest other workers have nothing to do. What has not begun soon is given back.
+ * second (capacity.ts); not more, lest other workers have nothing to do. What has not begun soon is given back.
  */
+import { Capacity } from "./capacity.js";
 import type { Database } from "./database.js";
+import { earlierThan, resultsFor } from "./earlier.js";
 import { Failures } from "./failures.js";
 import type { ClusterFunctions } from "./functions.js";
 import { grouped } from "./grouped.js";
@@ -12,7 +14,7 @@ import { placeOf } from "./ids.js";
 import { type LocalOptions, LocalSystem } from "./local.js";
 import { HEARTBEAT, type JobData, READY } from "./queues.js";
 import { type Held, Settler } from "./settler.js";
-import { COMPLETED, type Outcome, type Store } from "./store.js";
+import { COMPLETED, type Store } from "./store.js";
 
 /** Options of `Cluster.startWorker`: as for `JobSystem.create`. */
 export type WorkerOptions = LocalOptions;
@@ -21,10 +23,6 @@ export type WorkerOptions = LocalOptions;
 const LOOK_EVERY = 1000;
 /** How often to say that the jobs in hand are still worked at, in milliseconds. */
 const TOUCH_EVERY = (HEARTBEAT * 1000) / 4;
-/** Jobs held at once at the most, without asynchronous ones. */
-const MOST_HELD = 512;
-/** How long a job should be in hand, from being fetched until it has run, in milliseconds. */
-const IN_HAND = 100;
 /** For how long a job may be in hand without having begun, in milliseconds. */
 const MOST_WAITING = 1000;
 /** Not more often than this are others told that jobs are left for them, in milliseconds. */
@@ -52,11 +50,8 @@ export class ClusterWorker {
   readonly #failures: Failures;
   readonly #touching: NodeJS.Timeout;
   #touches: Promise<void> | undefined;
-  /** How many jobs to hold, until what came of them is written. */
-  #capacity: number;
-  /** For how long jobs were in hand that have ended lately, all together, in milliseconds; and how many. */
-  #inHand = 0;
-  #ended = 0;
+  /** How many jobs to hold, asynchronous ones apart, until what came of them is written. */
+  readonly #capacity: Capacity;
   #stopping: Promise<void> | undefined;
   #deadline = Number.POSITIVE_INFINITY;
   #isStopped: () => void = () => {};
@@ -94,7 +89,7 @@ export class ClusterWorker {
     this.#local = local;
     this.#queues = queues;
     this.#report = report;
-    this.#capacity = local.threads;
+    this.#capacity = new Capacity(local.threads);
     this.#failures = new Failures(database, store, report);
     this.#settler = new Settler(database, store, report, (settled, failed) => this.#onSettled(settled, failed));
     this.#touching = setInterval(() => {
@@ -148,7 +143,7 @@ export class ClusterWorker {
       try {
         this.#awake = false;
         const room = this.#room();
-        const more = 2 * room >= this.#capacity && (await this.#fetch(room)) === room;
+        const more = 2 * room >= this.#capacity.jobs && (await this.#fetch(room)) === room;
         // As many as there was room for: there may be more.
         if (!more && !this.#awake) await this.#rest(LOOK_EVERY);
         delay = FIRST_DELAY;
@@ -162,7 +157,7 @@ export class ClusterWorker {
 
   #room(): number {
     if (this.#asynchronous >= this.#local.mostAsynchronous) return 0;
-    return this.#capacity - (this.#held.size - this.#asynchronous);
+    return this.#capacity.jobs - (this.#held.size - this.#asynchronous);
   }
 
   /** Waits until it is woken, or told to stop. */
@@ -237,7 +232,7 @@ export class ClusterWorker {
     let delay = FIRST_DELAY;
     while (all.length > 0 && this.#stopping === undefined) {
       try {
-        const { over, results } = await this.#outcomesFor(all);
+        const { over, results } = await earlierThan(this.#store, all);
         const gone = all.filter((held) => over.has(held));
         for (const [queue, some] of grouped(gone, (held) => held.queue)) await this.#finish(queue, some, over);
         for (const held of all) if (this.#held.get(held.id) === held) this.#run(held, results);
@@ -251,15 +246,13 @@ export class ClusterWorker {
   }
 
   #run(held: Held, results: ReadonlyMap<string, string>): void {
-    const { id, data, place, abort } = held;
-    const before = (data.uses ?? []).map(([, job]) => results.get(`${place.run} ${job}`)!);
+    const { id, data, abort } = held;
     const start = performance.now();
-    const { ended, withdraw } = this.#local.run(id, data, before, abort.signal);
+    const { ended, withdraw } = this.#local.run(id, data, resultsFor(held, results), abort.signal);
     held.withdraw = withdraw;
     void ended.then((outcome) => {
       if (this.#held.get(id) !== held || "withdrawn" in outcome) return;
-      this.#inHand += performance.now() - start;
-      this.#ended++;
+      this.#capacity.note(performance.now() - start);
       this.#settler.add(held, outcome);
     });
   }
@@ -278,51 +271,11 @@ export class ClusterWorker {
     this.wake();
   }
 
-  /**
-   * Results of the jobs that are arguments, by run and number. And what became of those that were tried before: the
-   * state of their outcome, or NO_RUN.
-   */
-  async #outcomesFor(
-    all: readonly Held[],
-  ): Promise<{ results: ReadonlyMap<string, string>; over: ReadonlyMap<Held, number> }> {
-    const again = all.filter(({ retryCount }) => retryCount > 0);
-    const wanted = all.flatMap(({ data, place }) => (data.uses ?? []).map(([, job]) => ({ run: place.run, job })));
-    wanted.push(...again.map(({ place }) => place));
-    const found = new Map<string, Outcome>();
-    if (wanted.length > 0) {
-      const unique = new Map(wanted.map((place) => [`${place.run} ${place.job}`, place]));
-      for (const outcome of await this.#store.outcomes([...unique.values()])) {
-        found.set(`${outcome.run} ${outcome.job}`, outcome);
-      }
-    }
-    const over = new Map<Held, number>();
-    if (again.length > 0) {
-      const runs = await this.#store.statuses([...new Set(again.map(({ place }) => place.run))]);
-      const known = new Set(runs.map(({ id }) => id));
-      for (const held of again) {
-        const before = found.get(`${held.place.run} ${held.place.job}`);
-        if (before !== undefined) over.set(held, before.state);
-        else if (!known.has(held.place.run)) over.set(held, NO_RUN);
-      }
-    }
-    return { results: new Map([...found].map(([key, { value }]) => [key, value])), over };
-  }
-
   #onSettled(settled: readonly Held[], failed: boolean): void {
     for (const held of settled) this.#letGo(held);
-    this.#adapt();
+    this.#capacity.adapt();
     if (failed) this.#failures.look();
     this.wake();
-  }
-
-  /** Holds more jobs, or fewer, as those that have ended since the last time were in hand for too short or too long. */
-  #adapt(): void {
-    if (this.#ended === 0) return;
-    const mean = this.#inHand / this.#ended;
-    if (mean < IN_HAND / 2) this.#capacity = Math.min(2 * this.#capacity, MOST_HELD);
-    else if (mean > 2 * IN_HAND) this.#capacity = Math.max(this.#capacity >> 1, this.#local.threads);
-    this.#inHand = 0;
-    this.#ended = 0;
   }
 
   /** Says that the jobs in hand are worked at. Those that are no longer this worker's are asked to stop. */
@@ -350,7 +303,7 @@ export class ClusterWorker {
     const waiting = [...this.#held.values()].filter(({ since }) => now - since > MOST_WAITING);
     const withdrawn = waiting.filter((held) => !this.#settler.has(held) && held.withdraw());
     if (withdrawn.length === 0) return;
-    this.#capacity = this.#local.threads;
+    this.#capacity.shrink();
     await this.#giveBack(withdrawn);
   }
 
@@ -399,6 +352,3 @@ export class ClusterWorker {
     }
   }
 }
-
-/** In place of an outcome's state: the run was deleted. */
-const NO_RUN = -1;
