@@ -42,8 +42,11 @@ export function makeRoom(context: Context): boolean {
     }
   }
   context.setActivity(STUCK);
-  const busy = context.othersBusy || leftToWorker(context);
-  const worthwhile = busy || (!tooDeep(context) && !nothingHere(context));
+  // First at the queues, then at the others: a thread that has just taken the last job has said before that it is busy.
+  const here = !tooDeep(context) && !nothingHere(context);
+  const left = leftToWorker(context);
+  const busy = context.othersBusy || left;
+  const worthwhile = busy || here;
   if (busy) {
     context.leave();
     delay(PAUSE);
