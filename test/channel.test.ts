@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
-import v8 from "node:v8";
 import fc from "fast-check";
 import { Channel, ChannelClosedError, JobFailedError, PayloadTooLargeError, shared, WaitGroup } from "heddle";
 import type { Part } from "./support/channel-thread.js";
