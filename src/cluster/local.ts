@@ -9,7 +9,7 @@ import { F_ASYNC, FUNCTION_MASK } from "../memory/layout.js";
 import type { Failure } from "../values/failures.js";
 import { BEGUN, type Execution, execute, executeAsynchronous, WAITING, WITHDRAWN } from "./execute.js";
 import { type ClusterFunctions, labelOf } from "./functions.js";
-import type { JobData } from "./queues.js";
+import { type JobData, nameOf } from "./queues.js";
 
 export type LocalOptions = Omit<JobSystemOptions, "modules" | "maxJobs">;
 
@@ -101,7 +101,7 @@ export class LocalSystem {
     signal: AbortSignal,
   ): Promise<Ended> {
     const known = this.#functions.named(data.fn);
-    const label = data.name ?? labelOf(data.fn);
+    const label = nameOf(data);
     if (known === undefined) {
       const error = new Error(
         `this worker's module has no function "${labelOf(data.fn)}": is it older than the graph?`,

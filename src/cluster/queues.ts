@@ -1,6 +1,7 @@
 /** The queues of pg-boss that a cluster uses, and what is in them. */
 import type { PgBoss } from "pg-boss";
 import type { Sql } from "./database.js";
+import { labelOf } from "./functions.js";
 import type { ClusterJob, Graph } from "./graph.js";
 import { grouped } from "./grouped.js";
 import { jobIdOf } from "./ids.js";
@@ -31,6 +32,11 @@ export interface JobData {
   readonly elsewhere?: boolean;
   /** How long it may run, in milliseconds. */
   readonly limit?: { timeout: number; kill: boolean };
+}
+
+/** What a job is called in errors. */
+export function nameOf({ name, fn }: JobData): string {
+  return name ?? labelOf(fn);
 }
 
 const HOUR = 60 * 60;

@@ -2,7 +2,7 @@
 import type { Database } from "./database.js";
 import { grouped } from "./grouped.js";
 import type { Ended } from "./local.js";
-import { type JobData, READY } from "./queues.js";
+import { type JobData, nameOf, READY } from "./queues.js";
 import { COMPLETED, type Outcome, type Store } from "./store.js";
 import { failureToText } from "./values.js";
 
@@ -118,7 +118,7 @@ export class Settler {
 
   /** The job fails with what the database has said of its outcome. */
   #giveUp(held: Held, error: unknown): void {
-    this.#ended.set(held, { failure: { kind: "threw", job: held.data.name ?? held.data.fn, error } });
+    this.#ended.set(held, { failure: { kind: "threw", job: nameOf(held.data), error } });
   }
 
   /** May be done again when it has failed half way: outcomes are written once, and jobs are settled once. */

@@ -12,7 +12,7 @@ import type { ClusterFunctions } from "./functions.js";
 import { grouped } from "./grouped.js";
 import { placeOf } from "./ids.js";
 import { type LocalOptions, LocalSystem } from "./local.js";
-import { HEARTBEAT, type JobData, READY } from "./queues.js";
+import { HEARTBEAT, type JobData, nameOf, READY } from "./queues.js";
 import { type Held, Settler } from "./settler.js";
 import { COMPLETED, type Store } from "./store.js";
 
@@ -348,7 +348,7 @@ export class ClusterWorker {
     for (const held of all) {
       this.#letGo(held);
       const error = new Error("its worker was stopped before it had finished");
-      this.#settler.add(held, { failure: { kind: "threw", job: held.data.name ?? held.data.fn, error } });
+      this.#settler.add(held, { failure: { kind: "threw", job: nameOf(held.data), error } });
     }
   }
 }
