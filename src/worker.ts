@@ -72,11 +72,12 @@ async function main(): Promise<void> {
   await workerLoop(engine.context, {
     turn: () => {
       engine.codec.objects.receive();
+      engine.listener.turned();
       return turn();
     },
     pending: hasPendingWork,
     awaiting: () => engine.listener.awaiting,
-    called: () => engine.signals.anyAsked,
+    called: () => engine.listener.hasNews(),
     between: () => {
       engine.listener.settle();
       engine.runner.reportUnobserved();

@@ -69,6 +69,21 @@ test("jobs that a callback on a worker submits are not left lying", HANGS, async
   });
 });
 
+test("what ends while a worker is about to sleep is heard of before it does", HANGS, async () => {
+  await withSystem({ threads: 2 }, async (jobs) => {
+    const seen: string[] = [];
+    jobs.on("error", (error) => seen.push(error.message));
+    await jobs.run(work.failMeanwhile, shared(Int32Array, 3));
+    await until(() => seen.length === 1);
+    assert.deepEqual(seen, ['job "failWhenSet" failed: meant to fail']);
+    for (const meanwhile of [work.countMeanwhile, work.countGroupMeanwhile]) {
+      const cells = shared(Int32Array, 3);
+      await jobs.run(meanwhile, cells);
+      await until(() => Atomics.load(cells, 2) === 1);
+    }
+  });
+});
+
 test("a shutdown by force reports no cancelled job as a failure that nobody has seen", HANGS, async () => {
   const jobs = await JobSystem.create({ threads: 1, modules: [WORK] });
   const errors: Error[] = [];

@@ -421,7 +421,7 @@ export class JobRunner implements Runner {
   /** How those workers have ended whose jobs are given up. */
   readonly deaths = new Map<number, Ending>();
 
-  /** Promises settled so far; the listener compares it with those it has made. */
+  /** Promises settled so far, of jobs and of groups; the listener compares it with those it has made. */
   settledPromises = 0;
 
   drop(slot: number): void {
@@ -518,6 +518,11 @@ export class JobRunner implements Runner {
     const control = controlOf(this.#context, slot);
     const block = memory.i32[control + C_NAME];
     return block === 0 ? undefined : loadString(payloads, Math.abs(block), block > 0);
+  }
+
+  /** Whether there are failures that `reportUnobserved` would look at. */
+  get anyUnobserved(): boolean {
+    return this.#unobserved.length > 0;
   }
 
   /** Reports the failures that nobody has waited for since. */

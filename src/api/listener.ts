@@ -47,6 +47,8 @@ export class Listener {
   #stopped = false;
   /** Whether to go on in a later turn. */
   #puttingOff = false;
+  /** How many promises had been settled when this thread last went round its event loop. */
+  #heard = 0;
   readonly #pace = new Pace();
   /** Workers listen in their own loop. */
   active = false;
@@ -89,6 +91,7 @@ export class Listener {
 
   addGroup(group: Group): void {
     this.#groups.add(group);
+    this.#promises++;
     if (!this.settle()) this.#awaitSoon();
   }
 
@@ -121,7 +124,7 @@ export class Listener {
       else drainFinished(context);
       if (context.toDeliver !== 0) this.#goOnLater();
       this.#signals.abortAsked();
-      for (const group of this.#groups) if (group._settle()) this.#groups.delete(group);
+      this.#settleGroups();
     } finally {
       context.leave(before);
     }
@@ -130,13 +133,35 @@ export class Listener {
     return true;
   }
 
+  /** Called when this thread goes round its event loop: whoever awaits what has been settled so far goes on. */
+  turned(): void {
+    this.#heard = this.#runner.settledPromises;
+  }
+
+  /**
+   * Whether code on this thread, or the main thread, is to hear of something before this thread sleeps. It calls
+   * nobody, as the thread may have announced its sleep.
+   */
+  hasNews(): boolean {
+    this.#settleGroups();
+    return this.#runner.settledPromises !== this.#heard || this.#signals.anyAsked || this.#runner.anyUnobserved;
+  }
+
   /** Whether a promise is open. */
   get awaiting(): boolean {
     return this.#open > 0;
   }
 
   get #open(): number {
-    return this.#promises - this.#runner.settledPromises + this.#groups.size;
+    return this.#promises - this.#runner.settledPromises;
+  }
+
+  #settleGroups(): void {
+    for (const group of this.#groups) {
+      if (!group._settle()) continue;
+      this.#groups.delete(group);
+      this.#runner.settledPromises++;
+    }
   }
 
   /** Once all that is awaited in this turn is known: looks for outcomes, or listens for them. */

@@ -23,7 +23,7 @@ export interface Surroundings {
   pending(): boolean;
   /** Whether asynchronous code on this thread awaits jobs. */
   awaiting(): boolean;
-  /** Whether something has come about that asynchronous code on this thread is to hear of, between jobs. */
+  /** Whether something has come about that code on this thread, or the main thread, is to hear of before this one sleeps. */
   called(): boolean;
   /** Called between jobs, when none is running on this thread. */
   between(): void;

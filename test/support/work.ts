@@ -194,6 +194,30 @@ export function failWhenSet(cells: Int32Array): never {
   holdFor(cells, 0);
   throw new Error("meant to fail");
 }
+/** Another thread's job fails while this one, which has nothing else to do, goes round its event loop. */
+export function failMeanwhile(cells: Int32Array): void {
+  run(failWhenSet, cells);
+  letGoInCallback(cells);
+}
+/** Another thread's job, which code after this one awaits, ends while this thread goes round its event loop. */
+export function countMeanwhile(cells: Int32Array): void {
+  void run(holdFor, cells, 0).then(() => Atomics.add(cells, 2, 1));
+  letGoInCallback(cells);
+}
+export function countGroupMeanwhile(cells: Int32Array): void {
+  const jobs = group();
+  jobs.run(holdFor, cells, 0);
+  void jobs.then(() => Atomics.add(cells, 2, 1));
+  letGoInCallback(cells);
+}
+function letGoInCallback(cells: Int32Array): void {
+  while (Atomics.load(cells, 0) === 0);
+  setImmediate(() => {
+    Atomics.store(cells, 1, 1);
+    const end = performance.now() + 20;
+    while (performance.now() < end);
+  });
+}
 /** @returns how many of `others` jobs ran before the wait for a failed job ended */
 export function waitForFailure(others: number): number {
   const cells = new Int32Array(new SharedArrayBuffer(4));
