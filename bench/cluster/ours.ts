@@ -1,26 +1,19 @@
 /** The graphs with heddle: one process that submits and has a worker. */
-import { Cluster } from "heddle/cluster";
+import { Cluster, type Graph } from "heddle/cluster";
 import * as work from "./work.js";
 
 const WORK = new URL("./work.js", import.meta.url);
 
+/** A graph of empty jobs. @returns milliseconds of each run */
 export async function ours(
   url: string | undefined,
   graph: readonly (readonly number[])[],
   threads: number,
   runs: number,
 ): Promise<number[]> {
-  return await withCluster(url, threads, async (cluster) => {
-    const times: number[] = [];
-    for (let run = 0; run < runs; run++) {
-      const start = performance.now();
-      const all = cluster.graph();
-      const jobs = graph.map((_, number) => all.spawn(work.nothing, number));
-      for (const [k, before] of graph.entries()) jobs[k].after(...before.map((n) => jobs[n]));
-      await (await cluster.submit(all)).done;
-      times.push(performance.now() - start);
-    }
-    return times;
+  return await time(url, threads, runs, (all) => {
+    const jobs = graph.map((_, number) => all.spawn(work.nothing, number));
+    for (const [k, before] of graph.entries()) jobs[k].after(...before.map((n) => jobs[n]));
   });
 }
 
@@ -32,23 +25,26 @@ export async function grouped(
   threads: number,
   runs: number,
 ): Promise<number[]> {
-  return await withCluster(url, threads, async (cluster) => {
-    const times: number[] = [];
-    for (let run = 0; run < runs; run++) {
-      const start = performance.now();
-      const graph = cluster.graph();
-      for (let k = 0; k < jobs; k++) graph.spawn(work.many, each);
-      await (await cluster.submit(graph)).done;
-      times.push(performance.now() - start);
-    }
-    return times;
+  return await time(url, threads, runs, (graph) => {
+    for (let k = 0; k < jobs; k++) graph.spawn(work.many, each);
   });
 }
 
-async function withCluster<T>(url: string | undefined, threads: number, use: (cluster: Cluster) => Promise<T>) {
-  const cluster = await Cluster.connect({ modules: [WORK], url, schema: "ours" });
+async function time(
+  url: string | undefined,
+  threads: number,
+  runs: number,
+  fill: (graph: Graph) => void,
+): Promise<number[]> {
+  await using cluster = await Cluster.connect({ modules: [WORK], url, schema: "ours" });
   await cluster.startWorker({ threads });
-  const result = await use(cluster);
-  await cluster.close();
-  return result;
+  const times: number[] = [];
+  for (let run = 0; run < runs; run++) {
+    const start = performance.now();
+    const graph = cluster.graph();
+    fill(graph);
+    await (await cluster.submit(graph)).done;
+    times.push(performance.now() - start);
+  }
+  return times;
 }

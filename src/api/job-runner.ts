@@ -42,6 +42,7 @@ import {
 } from "../values/failures.js";
 import { NoRoom, TooLarge } from "../values/room.js";
 import { loadString } from "../values/strings.js";
+import { isThenable } from "../values/thenable.js";
 import type { Cancellations } from "./cancellations.js";
 import type { Engine } from "./engine.js";
 import { ArenaFullError, DependencyFailedError, JobCancelledError, ShutdownError, tooLargeToCopy } from "./errors.js";
@@ -129,7 +130,7 @@ export class JobRunner implements Runner {
     }
     this.#context.enter();
     try {
-      if (typeof result === "object" && result !== null && isThenable(result)) {
+      if (isThenable(result)) {
         void this.#suspend(slot, header, result);
         return true;
       }
@@ -155,7 +156,7 @@ export class JobRunner implements Runner {
       } finally {
         this.#context.enter();
       }
-      if (typeof result === "object" && result !== null && isThenable(result)) {
+      if (isThenable(result)) {
         void this.#suspend(slot, header, result);
         return true;
       }
@@ -605,10 +606,6 @@ function isCancellation(error: Error): boolean {
 /** The signal's reason itself, in place of a copy of it. */
 function adoptReason(error: JobCancelledError, value: unknown): void {
   if (value !== undefined) Object.defineProperty(error, "cause", { value });
-}
-
-function isThenable(value: object): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown>).then === "function";
 }
 
 /** What the user is told of what a job, or the writing of its result, has thrown. */

@@ -1,5 +1,5 @@
 /** What is to be known of jobs before they start: results that they are given, and whether they have an outcome already. */
-import type { Held } from "./settler.js";
+import type { Held } from "./held.js";
 import type { Outcome, Store } from "./store.js";
 
 /** In place of an outcome's state: the run was deleted. */

@@ -5,6 +5,7 @@
 import { currentEngine } from "../api/current.js";
 import type { Job } from "../api/job.js";
 import { run } from "../job.js";
+import { isThenable } from "../values/thenable.js";
 import { withKey } from "./idempotency.js";
 import { resultToText, valueFromText } from "./values.js";
 
@@ -53,8 +54,4 @@ export function identity(value: unknown): unknown {
 /** A job with a result that is known already, as on one machine a function is given a handle to it. */
 function handleTo(value: unknown): Job<unknown> {
   return run(identity, value);
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

@@ -1,33 +1,16 @@
 /** Writes what came of jobs: of all those that have ended meanwhile at once, one write after the other. */
+import { Backoff } from "./backoff.js";
 import type { Database } from "./database.js";
 import { grouped } from "./grouped.js";
+import type { Held } from "./held.js";
 import type { Ended } from "./local.js";
-import { type JobData, nameOf, READY } from "./queues.js";
+import { nameOf, READY } from "./queues.js";
 import { COMPLETED, type Outcome, type Store } from "./store.js";
 import { failureToText } from "./values.js";
-
-/** A job that this worker has fetched: `id` and `retryCount` name the attempt. */
-export interface Held {
-  readonly id: string;
-  readonly retryCount: number;
-  readonly queue: string;
-  readonly data: JobData;
-  readonly place: { readonly run: string; readonly job: number };
-  readonly asynchronous: boolean;
-  /** Asks it to stop. */
-  readonly abort: AbortController;
-  /** When it was fetched. */
-  readonly since: number;
-  /** Keeps it from running, if it has not begun. @returns whether it had not */
-  withdraw: () => boolean;
-}
 
 /** What there is to be written of a job. */
 type Outcoming = Exclude<Ended, { withdrawn: true }>;
 
-/** How long to wait for the database after an error, in milliseconds: at first, and at the most. */
-const FIRST_DELAY = 100;
-const LONGEST_DELAY = 5000;
 /** Tries to write when the worker is to stop: the rest is run again by others. */
 const LAST_TRIES = 3;
 /** Characters of results in one write, and a bit more. */
@@ -76,7 +59,7 @@ export class Settler {
   async #write(): Promise<void> {
     // What ends in the same turn of the event loop is written at once.
     await new Promise((resolve) => setImmediate(resolve));
-    let delay = FIRST_DELAY;
+    const backoff = new Backoff();
     let failed = 0;
     let most = Number.POSITIVE_INFINITY;
     while (this.#ended.size > 0 && !(this.#closing && failed >= LAST_TRIES)) {
@@ -88,7 +71,7 @@ export class Settler {
           some.map(([held]) => held),
           some.some(([, ended]) => "failure" in ended),
         );
-        delay = FIRST_DELAY;
+        backoff.reset();
         failed = 0;
         most *= 2;
       } catch (error) {
@@ -97,8 +80,7 @@ export class Settler {
         if (some.length === 1 && !isPassing(error)) this.#giveUp(some[0][0], error);
         // One that can't be written must not keep the others from it.
         most = Math.max(1, some.length >> 1);
-        await new Promise((resolve) => setTimeout(resolve, delay));
-        delay = Math.min(2 * delay, LONGEST_DELAY);
+        await new Promise((resolve) => setTimeout(resolve, backoff.next()));
       }
     }
     this.#writing = undefined;

@@ -4,16 +4,18 @@
  * It holds one job for each of its threads and, while jobs are small, as many as it is through with in about a tenth of a
  * second (capacity.ts); not more, lest other workers have nothing to do. What has not begun soon is given back.
  */
+import { Backoff } from "./backoff.js";
 import { Capacity } from "./capacity.js";
 import type { Database } from "./database.js";
 import { earlierThan, resultsFor } from "./earlier.js";
 import { Failures } from "./failures.js";
 import type { ClusterFunctions } from "./functions.js";
 import { grouped } from "./grouped.js";
+import { type Held, HeldJobs } from "./held.js";
 import { placeOf } from "./ids.js";
 import { type LocalOptions, LocalSystem } from "./local.js";
 import { HEARTBEAT, type JobData, nameOf, READY } from "./queues.js";
-import { type Held, Settler } from "./settler.js";
+import { Settler } from "./settler.js";
 import { COMPLETED, type Store } from "./store.js";
 
 /** Options of `Cluster.startWorker`: as for `JobSystem.create`. */
@@ -27,9 +29,6 @@ const TOUCH_EVERY = (HEARTBEAT * 1000) / 4;
 const MOST_WAITING = 1000;
 /** Not more often than this are others told that jobs are left for them, in milliseconds. */
 const TELL_EVERY = 50;
-/** How long to wait for the database after an error, in milliseconds: at first, and at the most. */
-const FIRST_DELAY = 100;
-const LONGEST_DELAY = 5000;
 /** How long to wait for jobs in hand when it is to stop, in milliseconds. */
 const GRACE = 30_000;
 
@@ -42,10 +41,7 @@ export class ClusterWorker {
   readonly #local: LocalSystem;
   readonly #report: (error: Error) => void;
   readonly #queues: readonly string[];
-  /** By id. */
-  readonly #held = new Map<string, Held>();
-  /** How many of those are of functions that give promises: these need no thread for long. */
-  #asynchronous = 0;
+  readonly #held = new HeldJobs();
   readonly #settler: Settler;
   readonly #failures: Failures;
   readonly #touching: NodeJS.Timeout;
@@ -121,7 +117,7 @@ export class ClusterWorker {
 
   /** How many jobs it has in hand. */
   get running(): number {
-    return this.#held.size;
+    return this.#held.count;
   }
 
   /** @internal Jobs may be ready. */
@@ -132,13 +128,13 @@ export class ClusterWorker {
 
   /** @internal A run was cancelled: its jobs are asked to stop. */
   cancelled(run: string): void {
-    for (const held of this.#held.values()) {
+    for (const held of this.#held) {
       if (held.place.run === run) held.abort.abort(new DOMException("the run was cancelled", "AbortError"));
     }
   }
 
   async #work(): Promise<void> {
-    let delay = FIRST_DELAY;
+    const backoff = new Backoff();
     while (this.#stopping === undefined) {
       try {
         this.#awake = false;
@@ -146,18 +142,18 @@ export class ClusterWorker {
         const more = 2 * room >= this.#capacity.jobs && (await this.#fetch(room)) === room;
         // As many as there was room for: there may be more.
         if (!more && !this.#awake) await this.#rest(LOOK_EVERY);
-        delay = FIRST_DELAY;
+        backoff.reset();
       } catch (error) {
         this.#report(error as Error);
-        await this.#rest(delay);
-        delay = Math.min(2 * delay, LONGEST_DELAY);
+        await this.#rest(backoff.next());
       }
     }
   }
 
   #room(): number {
-    if (this.#asynchronous >= this.#local.mostAsynchronous) return 0;
-    return this.#capacity.jobs - (this.#held.size - this.#asynchronous);
+    const { count, asynchronous } = this.#held;
+    if (asynchronous >= this.#local.mostAsynchronous) return 0;
+    return this.#capacity.jobs - (count - asynchronous);
   }
 
   /** Waits until it is woken, or told to stop. */
@@ -206,17 +202,8 @@ export class ClusterWorker {
       since: performance.now(),
       withdraw: () => true,
     };
-    this.#held.set(id, held);
-    if (held.asynchronous) this.#asynchronous++;
+    this.#held.add(held);
     return held;
-  }
-
-  /** @returns whether it was still in hand */
-  #letGo(held: Held): boolean {
-    if (this.#held.get(held.id) !== held) return false;
-    this.#held.delete(held.id);
-    if (held.asynchronous) this.#asynchronous--;
-    return true;
   }
 
   /** Where there is more than fits here, others may help; should they not hear of it, they look by themselves. */
@@ -229,18 +216,17 @@ export class ClusterWorker {
 
   /** Starts jobs, as soon as the database has told what they need. */
   async #start(all: readonly Held[]): Promise<void> {
-    let delay = FIRST_DELAY;
+    const backoff = new Backoff();
     while (all.length > 0 && this.#stopping === undefined) {
       try {
         const { over, results } = await earlierThan(this.#store, all);
         const gone = all.filter((held) => over.has(held));
         for (const [queue, some] of grouped(gone, (held) => held.queue)) await this.#finish(queue, some, over);
-        for (const held of all) if (this.#held.get(held.id) === held) this.#run(held, results);
+        for (const held of all) if (this.#held.has(held)) this.#run(held, results);
         return;
       } catch (error) {
         this.#report(error as Error);
-        await this.#rest(delay);
-        delay = Math.min(2 * delay, LONGEST_DELAY);
+        await this.#rest(backoff.next());
       }
     }
   }
@@ -251,7 +237,7 @@ export class ClusterWorker {
     const { ended, withdraw } = this.#local.run(id, data, resultsFor(held, results), abort.signal);
     held.withdraw = withdraw;
     void ended.then((outcome) => {
-      if (this.#held.get(id) !== held || "withdrawn" in outcome) return;
+      if (!this.#held.has(held) || "withdrawn" in outcome) return;
       this.#capacity.note(performance.now() - start);
       this.#settler.add(held, outcome);
     });
@@ -267,12 +253,12 @@ export class ClusterWorker {
       await boss.resolveFlow();
     }
     if (others.length > 0) await boss.cancel(queue, others);
-    for (const held of some) this.#letGo(held);
+    for (const held of some) this.#held.remove(held);
     this.wake();
   }
 
   #onSettled(settled: readonly Held[], failed: boolean): void {
-    for (const held of settled) this.#letGo(held);
+    for (const held of settled) this.#held.remove(held);
     this.#capacity.adapt();
     if (failed) this.#failures.look();
     this.wake();
@@ -282,12 +268,12 @@ export class ClusterWorker {
   async #touch(): Promise<void> {
     try {
       await this.#giveBackWaiting();
-      for (const [queue, some] of grouped(this.#held.values(), (held) => held.queue)) {
+      for (const [queue, some] of grouped(this.#held, (held) => held.queue)) {
         const { settled } = (await this.#database.boss.touch(queue, some)) as { settled?: readonly string[] };
         if (settled === undefined) continue;
         const still = new Set(settled);
         for (const held of some) {
-          if (still.has(held.id) || this.#settler.has(held) || !this.#letGo(held)) continue;
+          if (still.has(held.id) || this.#settler.has(held) || !this.#held.remove(held)) continue;
           held.abort.abort(new DOMException("the job was cancelled, or given to another worker", "AbortError"));
           this.wake();
         }
@@ -300,7 +286,7 @@ export class ClusterWorker {
   /** Jobs that wait behind long ones may begin sooner elsewhere. */
   async #giveBackWaiting(): Promise<void> {
     const now = performance.now();
-    const waiting = [...this.#held.values()].filter(({ since }) => now - since > MOST_WAITING);
+    const waiting = [...this.#held].filter(({ since }) => now - since > MOST_WAITING);
     const withdrawn = waiting.filter((held) => !this.#settler.has(held) && held.withdraw());
     if (withdrawn.length === 0) return;
     this.#capacity.shrink();
@@ -311,14 +297,14 @@ export class ClusterWorker {
     this.wake();
     await this.#loop;
     // What was fetched last and not started can be withdrawn, too.
-    const withdrawn = [...this.#held.values()].filter((held) => !this.#settler.has(held) && held.withdraw());
+    const withdrawn = [...this.#held].filter((held) => !this.#settler.has(held) && held.withdraw());
     await this.#giveBack(withdrawn).catch(this.#report);
-    while (this.#held.size > 0 && performance.now() < this.#deadline) {
+    while (this.#held.count > 0 && performance.now() < this.#deadline) {
       await new Promise((resolve) => setTimeout(resolve, Math.min(20, this.#deadline - performance.now())));
     }
     clearInterval(this.#touching);
     await this.#touches;
-    const left = [...this.#held.values()].filter((held) => !this.#settler.has(held));
+    const left = [...this.#held].filter((held) => !this.#settler.has(held));
     for (const held of left) held.abort.abort(new DOMException("the worker stops", "AbortError"));
     await this.#failAsStopped(left).catch(this.#report);
     await this.#settler.close();
@@ -332,7 +318,7 @@ export class ClusterWorker {
   async #giveBack(all: readonly Held[]): Promise<void> {
     const { boss } = this.#database;
     if (all.length === 0) return;
-    for (const held of all) this.#letGo(held);
+    for (const held of all) this.#held.remove(held);
     await this.#database.transaction(async (sql) => {
       for (const [queue, some] of grouped(all, (held) => held.queue)) {
         // Only those that were still this worker's: their run may just have been cancelled.
@@ -346,7 +332,7 @@ export class ClusterWorker {
   /** Attempts that a stop cuts off are failures: so a job that may not be tried again is not. */
   async #failAsStopped(all: readonly Held[]): Promise<void> {
     for (const held of all) {
-      this.#letGo(held);
+      this.#held.remove(held);
       const error = new Error("its worker was stopped before it had finished");
       this.#settler.add(held, { failure: { kind: "threw", job: nameOf(held.data), error } });
     }

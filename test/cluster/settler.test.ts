@@ -5,7 +5,7 @@ import { HANGS, until } from "../support/hangs.js";
 
 const part = (name: string) => import(new URL(`../../../dist/cluster/${name}.js`, import.meta.url).href);
 const { Settler }: typeof import("../../dist/cluster/settler.js") = await part("settler");
-type Held = import("../../dist/cluster/settler.js").Held;
+type Held = import("../../dist/cluster/held.js").Held;
 
 const job = (id: string): Held => ({
   id,

@@ -1,0 +1,60 @@
+/** The jobs that a worker has fetched and that have no outcome written yet. */
+import type { JobData } from "./queues.js";
+
+/** A job that this worker has fetched: `id` and `retryCount` name the attempt. */
+export interface Held {
+  readonly id: string;
+  readonly retryCount: number;
+  readonly queue: string;
+  readonly data: JobData;
+  readonly place: { readonly run: string; readonly job: number };
+  /** Whether its function is known to give promises: then it needs no thread for long. */
+  readonly asynchronous: boolean;
+  /** Asks it to stop. */
+  readonly abort: AbortController;
+  /** When it was fetched. */
+  readonly since: number;
+  /** Keeps it from running, if it has not begun. @returns whether it had not */
+  withdraw: () => boolean;
+}
+
+export class HeldJobs implements Iterable<Held> {
+  readonly #byId = new Map<string, Held>();
+  #asynchronous = 0;
+
+  get count(): number {
+    return this.#byId.size;
+  }
+
+  /** How many of them are asynchronous. */
+  get asynchronous(): number {
+    return this.#asynchronous;
+  }
+
+  add(held: Held): void {
+    this.#byId.set(held.id, held);
+    if (held.asynchronous) this.#asynchronous++;
+  }
+
+  /** Whether this attempt is in hand; a later one of the same job may be. */
+  has(held: Held): boolean {
+    return this.#byId.get(held.id) === held;
+  }
+
+  /** @returns whether it was still in hand */
+  remove(held: Held): boolean {
+    if (!this.has(held)) return false;
+    this.#byId.delete(held.id);
+    if (held.asynchronous) this.#asynchronous--;
+    return true;
+  }
+
+  clear(): void {
+    this.#byId.clear();
+    this.#asynchronous = 0;
+  }
+
+  [Symbol.iterator](): Iterator<Held> {
+    return this.#byId.values();
+  }
+}
