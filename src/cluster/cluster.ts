@@ -101,7 +101,8 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
    * @param options name: what `runs` lists it as, up to 1000 characters
    * @returns its run
    * @throws InvalidGraphError if it is empty or two jobs have the same name, DependencyCycleError, ShutdownError;
-   * an error of the database's, which can also mean that it was written and only the answer was lost
+   * an error of the database's: then nothing was written, unless the connection was lost for good just as it was
+   * (`runs` tells)
    */
   async submit(graph: Graph, { name = "" }: { name?: string } = {}): Promise<Run> {
     this.#checkOpen();
@@ -113,11 +114,16 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
     const plan = Plan.of(graph);
     const id = newRunId();
     const { database, store } = this.#connection;
-    await database.transaction(async (sql) => {
-      await store.insertRun(sql, id, name, plan);
-      await insertJobs(database.boss, sql, id, graph, plan);
-      await store.notify(sql, READY);
-    });
+    try {
+      await database.transaction(async (sql) => {
+        await store.insertRun(sql, id, name, plan);
+        await insertJobs(database.boss, sql, id, graph, plan);
+        await store.notify(sql, READY);
+      });
+    } catch (error) {
+      // Only the answer may have been lost.
+      if (!(await store.hasRun(id).catch(() => false))) throw error;
+    }
     return new Run(id, plan, this.#connection);
   }
 

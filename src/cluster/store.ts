@@ -99,6 +99,11 @@ export class Store {
     );
   }
 
+  async hasRun(id: string): Promise<boolean> {
+    const rows = await this.#database.query(`SELECT 1 FROM ${this.#runs} WHERE id = $1`, [id]);
+    return rows.length > 0;
+  }
+
   /** Tells all who listen, once the transaction commits. */
   async notify(sql: Sql, payload: string): Promise<void> {
     await sql.executeSql("SELECT pg_notify($1, $2)", [this.channel, payload]);

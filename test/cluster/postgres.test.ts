@@ -11,6 +11,7 @@ import { PgBoss } from "pg-boss";
 import { HANGS, PATIENCE, until } from "../support/hangs.js";
 import * as work from "./support/cluster-work.js";
 import { folder, linesOf } from "./support/clusters.js";
+import { lossyProxy } from "./support/lossy-proxy.js";
 import { BIN, freshSchema, NO_SERVER, restartServer, startProcess } from "./support/postgres.js";
 
 const OPTIONS = { ...HANGS, skip: NO_SERVER };
@@ -167,6 +168,24 @@ test("the database refuses what a fetched job needs: it is asked again", OPTIONS
   });
   await run("ALTER TABLE SCHEMA.away RENAME TO heddle_outcome");
   assert.equal(await submitted.result(job), 2);
+});
+
+test("a submission whose answer is lost is one run", OPTIONS, async (t) => {
+  const options = freshSchema();
+  const proxy = await lossyProxy(t, options.url!);
+  const cluster = await Cluster.connect({ ...options, url: proxy.url });
+  t.after(() => cluster.close());
+  cluster.on("error", () => {});
+  const graph = cluster.graph();
+  const sum = graph.spawn(work.add, 1, 2);
+  proxy.loseNextCommit();
+  const run = await cluster.submit(graph);
+  assert.deepEqual(
+    (await cluster.runs()).map(({ id }) => id),
+    [run.id],
+  );
+  await cluster.startWorker({ threads: 1 });
+  assert.equal(await run.result(sum), 3);
 });
 
 test("cancelling from another process asks running jobs to stop", OPTIONS, async (t) => {
