@@ -1,0 +1,51 @@
+/** What comes about at an awkward moment is heard of by whoever should: each of these was once left lying. */
+import assert from "node:assert/strict";
+import test from "node:test";
+import { setTimeout as rest, setImmediate as turn } from "node:timers/promises";
+import { shared } from "heddle";
+import { HANGS, until } from "./support/hangs.js";
+import { withSystem } from "./support/systems.js";
+import * as work from "./support/unheard-work.js";
+
+const UNHEARD = new URL("./support/unheard-work.js", import.meta.url);
+/** Long enough for a thread with nothing to do to fall asleep; if it is not, a test finds nothing wrong. */
+const ASLEEP = 50;
+
+test("a group to which jobs are added while it is awaited is heard of when the last has finished", HANGS, async () => {
+  await withSystem(
+    { threads: 1 },
+    async (jobs) => {
+      const cells = shared(Int32Array, 2);
+      jobs.run(work.holdFor, cells, 0);
+      await until(() => Atomics.load(cells, 0) === 1);
+      const group = jobs.group();
+      group.run(work.nothing);
+      const done = group.then(() => true);
+      // By then this thread listens.
+      await rest(ASLEEP);
+      group.run(work.nothing);
+      await turn();
+      // The worker counts both together.
+      Atomics.store(cells, 1, 1);
+      assert.equal(await done, true);
+    },
+    UNHEARD,
+  );
+});
+
+test("a group to which a job adds others while it is waited for is heard of too", HANGS, async () => {
+  await withSystem(
+    { threads: 2 },
+    async (jobs) => {
+      const [first, second] = [shared(Int32Array, 2), shared(Int32Array, 2)];
+      jobs.run(work.holdFor, first, 0);
+      await until(() => Atomics.load(first, 0) === 1);
+      const waiting = jobs.run(work.waitForGrowing, first, second);
+      await until(() => Atomics.load(second, 0) === 1);
+      await rest(ASLEEP);
+      Atomics.store(second, 1, 1);
+      await waiting;
+    },
+    UNHEARD,
+  );
+});
