@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { setTimeout as rest, setImmediate as turn } from "node:timers/promises";
-import { shared } from "heddle";
+import { ShutdownError, shared, WaitGroup } from "heddle";
 import { HANGS, until } from "./support/hangs.js";
 import { withSystem } from "./support/systems.js";
 import * as work from "./support/unheard-work.js";
@@ -45,6 +45,53 @@ test("a group to which a job adds others while it is waited for is heard of too"
       await rest(ASLEEP);
       Atomics.store(second, 1, 1);
       await waiting;
+    },
+    UNHEARD,
+  );
+});
+
+test("a worker's death is noticed while the main thread waits for a wait group", HANGS, async () => {
+  await withSystem(
+    { threads: 1 },
+    async (jobs) => {
+      const cells = shared(Int32Array, 2);
+      const waiters = new WaitGroup();
+      waiters.add();
+      const dying = jobs.spawn(work.dieOnce, cells, waiters).with({ retries: 1 }).schedule();
+      await until(() => Atomics.load(cells, 0) === 1);
+      await jobs.spawn(work.waitForOthers, cells, waiters).with({ on: "main" });
+      await dying;
+    },
+    UNHEARD,
+  );
+});
+
+test("a worker's death is noticed while the main thread waits and is never long without a job", HANGS, async () => {
+  await withSystem(
+    { threads: 2 },
+    async (jobs) => {
+      const cells = shared(Int32Array, 2);
+      const waiters = new WaitGroup();
+      waiters.add();
+      const dying = jobs.spawn(work.dieOnce, cells, waiters).with({ retries: 1 }).schedule();
+      await until(() => Atomics.load(cells, 0) === 1);
+      jobs.run(work.keepBusy, cells);
+      dying.wait();
+    },
+    UNHEARD,
+  );
+});
+
+test("a synchronous wait for a job that a shutdown by force has cut off ends with an error", HANGS, async () => {
+  await withSystem(
+    { threads: 1 },
+    async (jobs) => {
+      const started = shared(Int32Array, 1);
+      const job = jobs.run(work.never, started);
+      await until(() => Atomics.load(started, 0) === 1);
+      const end = jobs.shutdown({ force: true });
+      assert.throws(() => job.wait(), ShutdownError);
+      await end;
     },
     UNHEARD,
   );
