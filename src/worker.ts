@@ -75,7 +75,7 @@ async function main(): Promise<void> {
       engine.listener.turned();
       return turn();
     },
-    pending: hasPendingWork,
+    pending: () => engine.cancellations.listening || hasPendingWork(),
     awaiting: () => engine.listener.awaiting,
     called: () => engine.listener.hasNews(),
     between: () => {

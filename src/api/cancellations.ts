@@ -38,6 +38,11 @@ export class Cancellations {
     listened.slots.add(slot);
   }
 
+  /** Whether a signal may still cancel a job. Its timer, as that of `AbortSignal.timeout`, keeps no thread alive by itself. */
+  get listening(): boolean {
+    return this.#listened.size > 0;
+  }
+
   /** Why the job of `slot` was cancelled, as far as this thread knows. */
   reasonOf(slot: number): unknown {
     const signal = this.#signals.get(slot);

@@ -40,6 +40,8 @@ export class Group implements PromiseLike<void> {
     // biome-ignore-end lint/complexity/noArguments: as above
     this.#engine.runInGroup(this.#record, fn, count, a, b, c, d, all);
     this.#count++;
+    // Whoever awaits the group already is told of a number of jobs, which is another one now; they may all have finished.
+    if (this.#deferred !== undefined && this.#announce()) this.#engine.listener.settle();
   }
 
   /** @internal */
@@ -47,8 +49,15 @@ export class Group implements PromiseLike<void> {
     return 0;
   }
 
-  /** @internal Its target was set when the wait began. */
-  _expectNotice(): void {}
+  /** @internal Jobs that were executed since the wait began may have added others. */
+  _expectNotice(): void {
+    if (this.#record !== 0) this.#announce();
+  }
+
+  /** Has this thread told when as many jobs have finished as there are now. @returns whether they have already */
+  #announce(): boolean {
+    return awaitGroup(this.#engine.context, this.#record, this.#count);
+  }
 
   /** Whether all jobs of the group that were run so far have finished. */
   get settled(): boolean {
@@ -63,7 +72,7 @@ export class Group implements PromiseLike<void> {
   wait(): void {
     if (this.#abandoned !== undefined) throw this.#abandoned;
     if (this.#record !== 0) {
-      awaitGroup(this.#engine.context, this.#record, this.#count);
+      this.#announce();
       this.#engine.help(this);
     }
     const failure = this.#finish();
@@ -80,7 +89,7 @@ export class Group implements PromiseLike<void> {
     if (waiting === undefined) {
       waiting = deferred<void>();
       this.#deferred = waiting;
-      if (this.#record !== 0) awaitGroup(this.#engine.context, this.#record, this.#count);
+      if (this.#record !== 0) this.#announce();
       this.#engine.listenTo(this);
     }
     return waiting.promise.then(onDone, onError);
@@ -88,7 +97,7 @@ export class Group implements PromiseLike<void> {
 
   /** @internal Settles the promise if all jobs have finished. */
   _settle(): boolean {
-    if (this.#record !== 0 && !awaitGroup(this.#engine.context, this.#record, this.#count)) return false;
+    if (this.#record !== 0 && !this.#announce()) return false;
     const waiting = this.#deferred;
     this.#deferred = undefined;
     const failure = this.#finish();

@@ -151,7 +151,7 @@ export const B_FINISHED = 0; // atomic: stack of finished jobs whose handles thi
 export const B_ACTIVITY = LINE; // BUSY, IDLE, STUCK or BLOCKED
 export const B_SUSPENDED = LINE + 1; // atomic: asynchronous jobs of this thread that have started and not finished
 // What the thread notes for the case that it dies: only it writes these, plainly.
-export const B_PHASE = LINE + 2; // OUTSIDE, INSIDE or ASLEEP
+export const B_PHASE = LINE + 2; // OUTSIDE, INSIDE, ASLEEP or DOZING
 export const B_HELD_BACK = LINE + 3; // jobs in its deque that it has not published
 export const B_GROUP = LINE + 4; // the group whose jobs it has finished and not yet counted, and how many
 export const B_COUNTED = LINE + 5;
@@ -176,6 +176,7 @@ export const BLOCKED = 3; // in a job, waiting for what only asynchronous jobs c
 export const OUTSIDE = 0; // in a job's function, or in its event loop
 export const INSIDE = 1; // in heddle: what is shared may be half changed
 export const ASLEEP = 2; // as OUTSIDE, and was WAITING when it fell asleep
+export const DOZING = 3; // as ASLEEP, but its event loop turns: code on this thread may go on
 
 /** A group's record, in a payload block. */
 export const G_DONE = 0; // atomic: jobs that have finished

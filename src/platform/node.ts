@@ -147,10 +147,10 @@ export function print({ stream, pieces }: Printed): void {
   }
 }
 
-/** Whether the thread has timers or requests in flight, which need its event loop. */
+/** Whether the thread has timers, callbacks of a later turn or requests in flight, which need its event loop. */
 export function hasPendingWork(): boolean {
   const resources = process.getActiveResourcesInfo?.() ?? [];
-  return resources.some((resource) => resource !== "MessagePort" && resource !== "Immediate");
+  return resources.some((resource) => resource !== "MessagePort");
 }
 
 /** What this runtime is, if it is not Node 20.19 or newer. */

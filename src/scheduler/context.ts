@@ -1,5 +1,6 @@
 /** What one thread needs to schedule: its view of the shared memory and its own queues and pools. */
 import {
+  ASLEEP,
   B_ACTIVITY,
   B_COUNTED,
   B_CROSSED,
@@ -11,6 +12,7 @@ import {
   B_HELD_BACK,
   B_PHASE,
   BUSY,
+  DOZING,
   H_EPOCH,
   H_STATE,
   IDLE,
@@ -207,7 +209,25 @@ export class Context {
     base[phase] = INSIDE;
     // Already inside, what is shared may be half changed.
     if (base[H_EPOCH] !== this.epoch && before !== INSIDE) this.#catchUp(before);
-    return before;
+    return before === DOZING ? this.#stir() : before;
+  }
+
+  /** Code on this thread goes on while the thread's loop is asleep: so the thread is awake, and the loop goes on after it. */
+  #stir(): number {
+    const { events, me } = this;
+    // A wake that has come already may be for work, from which this code keeps the thread: another may take that.
+    if (events.cancel(me)) events.notifyOne();
+    this.setActivity(BUSY);
+    events.resume(me);
+    return OUTSIDE;
+  }
+
+  /** The thread's loop goes on. @returns whether it is still asleep: no code on this thread has gone on since it was DOZING */
+  endDoze(): boolean {
+    const { base, phase } = this;
+    if (base[phase] !== DOZING) return false;
+    base[phase] = ASLEEP;
+    return true;
   }
 
   /** Leaves the scheduler: nothing that is shared is half changed, and this thread has no job in hand that is not noted. */

@@ -30,6 +30,7 @@ import {
   B_SUSPENDED,
   B_TIMED,
   BUSY,
+  DOZING,
   H_REGIONS_END,
   INSIDE,
   OUTSIDE,
@@ -104,7 +105,10 @@ function repairStructures(context: Context, dead: number, others: readonly numbe
     payloads.repair();
   }
   for (const { deques } of highFirst) deques[dead].repair();
-  const asleep = (thread: number) => others.includes(thread) && i32[layout.blockOf(thread) + B_PHASE] === ASLEEP;
+  const asleep = (thread: number) => {
+    const phase = i32[layout.blockOf(thread) + B_PHASE];
+    return others.includes(thread) && (phase === ASLEEP || phase === DOZING);
+  };
   events.repair(dead, asleep);
 }
 

@@ -35,7 +35,7 @@ export interface Outsider extends Target {
 
 /** Outcomes of a wait; another one is the slot of a job that waits here and that the target cannot settle before. */
 export const SETTLED = 0;
-/** A worker has died: nobody can tell whether the target will ever settle. */
+/** The workers have stopped for good, or were given up: the target will not settle any more. */
 export const LOST = -1;
 /** Only asynchronous jobs could go on, and every thread waits synchronously. */
 export const VAIN = -2;
@@ -49,6 +49,8 @@ const HOPELESS = -3;
 const SPINS = 300;
 /** How long the main thread sleeps at the most before it looks whether the workers are still there, in milliseconds. */
 const LOOK_FOR_DEATHS_EVERY = 50;
+/** After so many jobs the main thread looks for deaths too, if it finds one after the other. */
+const LOOK_AFTER = 64;
 /** How long a thread sleeps on an outsider before it looks for jobs again, in milliseconds. */
 const DOZE = 1;
 
@@ -120,6 +122,7 @@ function executeRest(context: Context): void {
 function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>): number {
   let vain = 0;
   let taken = 0;
+  let finds = 0;
   for (;;) {
     let job = findHere(context);
     const found = job !== 0;
@@ -138,14 +141,17 @@ function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>)
     flushGroup(context);
     if (target.settled) return SETTLED;
     // What is ready may be behind asynchronous jobs, which are only set aside.
-    if (found) continue;
+    if (found) {
+      if (++finds % LOOK_AFTER === 0) context.watch();
+      continue;
+    }
     if (taken > context.postponed.length) vain = 0;
     taken = 0;
     const outcome = rest(context, target, restorePostponed(context));
     if (target.settled) return SETTLED;
     vain = outcome === HOPELESS ? vain + 1 : 0;
     // Twice: a thread may have been between two states.
-    if (vain === 2) return VAIN;
+    if (vain === 2) return context.state === STOPPED ? LOST : VAIN;
     if (outcome !== ON && outcome !== HOPELESS) return outcome;
   }
 }
@@ -161,7 +167,8 @@ function spin(context: Context, target: Target): boolean {
 
 /** Sleeps, also where asynchronous jobs are to be gone on with and this thread holds some up. */
 function sleepUnlessVain(context: Context, target: Settleable, postponedSome: boolean): number {
-  const blocked = isBlocked(context, postponedSome);
+  // After the workers have stopped, by force also in the middle of asynchronous jobs, nobody may be left to wake this thread.
+  const blocked = isBlocked(context, postponedSome) || context.state === STOPPED;
   if (!blocked && spin(context, target)) return ON;
   if (context.state === DEAD) return LOST;
   const blocker = waitsForItself(context, target._slot);
@@ -188,10 +195,11 @@ function sleep(context: Context, target: Settleable): void {
       : context.me === MAIN
         ? LOOK_FOR_DEATHS_EVERY
         : Number.POSITIVE_INFINITY;
-    const woken = sleepFor(context, state, longest);
+    sleepFor(context, state, longest);
     context.setActivity(BUSY);
     drainFinished(context);
-    if (!woken) context.watch();
+    // Also if it was woken: as long as that happens often, it would never be time for it.
+    context.watch();
   }
   // The wake may have been for work, and we may be done waiting: pass it on. If not, we take one job
   // next, and there may be more.
@@ -220,10 +228,8 @@ function sleepBlocked(context: Context, target: Settleable, postponedSome: boole
     const woken = sleepFor(context, state, watches(context) ? WATCH_EVERY : LOOK_EVERY);
     hopeless = !woken && nobodyCanGoOn(context);
     context.setActivity(BUSY);
-    if (!woken) {
-      watch(context);
-      context.watch();
-    }
+    watch(context);
+    context.watch();
   }
   drainFinished(context);
   if (!nothingReady(context)) events.notifyOne();
@@ -256,5 +262,6 @@ function dozeOff(context: Context, target: Outsider, postponedSome: boolean): nu
   context.enter();
   context.setActivity(BUSY);
   drainFinished(context);
+  context.watch();
   return ON;
 }

@@ -1,5 +1,16 @@
 /** What a worker does all its life: execute, look around, go round its event loop, sleep. */
-import { ASLEEP, B_RAN, BLOCKED, CANCELLING, DEAD, H_STATE, RUNNING, STOPPED, STOPPING } from "../memory/layout.js";
+import {
+  ASLEEP,
+  B_RAN,
+  BLOCKED,
+  CANCELLING,
+  DEAD,
+  DOZING,
+  H_STATE,
+  RUNNING,
+  STOPPED,
+  STOPPING,
+} from "../memory/layout.js";
 import { anySuspended, overdraw } from "./asynchronous.js";
 import { BUSY, type Context, IDLE } from "./context.js";
 import { drainFinished, execute } from "./finish.js";
@@ -19,7 +30,7 @@ const SPINS = 300;
 export interface Surroundings {
   /** Goes round the event loop once: timers, messages, output. */
   turn(): Promise<void>;
-  /** Whether timers or the like are pending, so that the thread must not block. */
+  /** Whether timers, signals or the like are pending, so that the thread must not block. */
   pending(): boolean;
   /** Whether asynchronous code on this thread awaits jobs. */
   awaiting(): boolean;
@@ -35,14 +46,17 @@ export async function workerLoop(context: Context, surroundings: Surroundings): 
   for (const level of context.highFirst) level.own.resume();
   context.setActivity(BUSY);
   let job = 0;
+  let end = performance.now() + SLICE;
   for (;;) {
-    const outOfWork = runSlice(context, job);
+    const outOfWork = runSlice(context, job, end);
     surroundings.between();
+    // What this finds belongs to the same slice: else the event loop would have no turn as long as something is found each time.
     job = outOfWork ? search(context) : 0;
     if (job !== 0) continue;
     context.leave();
     await surroundings.turn();
     context.enter();
+    end = performance.now() + SLICE;
     endStretch(context);
     drainFinished(context);
     if (!outOfWork) continue;
@@ -56,6 +70,7 @@ export async function workerLoop(context: Context, surroundings: Surroundings): 
     const stopped = await sleep(context, surroundings);
     context.enter();
     if (stopped) break;
+    end = performance.now() + SLICE;
     // Asynchronous code has gone on meanwhile.
     endStretch(context);
     job = firstFound(context);
@@ -63,11 +78,10 @@ export async function workerLoop(context: Context, surroundings: Surroundings): 
   context.leave();
 }
 
-/** Executes `job` and others for about SLICE milliseconds. @returns true if there were no more */
-function runSlice(context: Context, job: number): boolean {
-  const end = performance.now() + SLICE;
+/** Executes `job` and others, at least one, until about `end`. @returns true if there were no more */
+function runSlice(context: Context, job: number, end: number): boolean {
   let interval = 1;
-  let last = end - SLICE;
+  let last = performance.now();
   let countdown = interval;
   for (;;) {
     if (job === 0) job = findReady(context);
@@ -131,11 +145,18 @@ async function sleep(context: Context, surroundings: Surroundings): Promise<bool
     return stops;
   }
   context.setActivity(IDLE);
-  context.leave(ASLEEP);
-  if (context.suspended > 0 || surroundings.pending()) await events.commitAsync(me);
-  else events.commit(me);
+  let asleep = true;
+  if (context.suspended > 0 || surroundings.pending()) {
+    context.leave(DOZING);
+    await events.commitAsync(me);
+    asleep = context.endDoze();
+  } else {
+    context.leave(ASLEEP);
+    events.commit(me);
+  }
   context.enter();
-  events.endSearch();
+  // Else code on this thread has cancelled the sleep.
+  if (asleep) events.endSearch();
   context.setActivity(BUSY);
   drainFinished(context);
   context.leave();

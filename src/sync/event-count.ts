@@ -114,13 +114,19 @@ export class EventCount {
     return true;
   }
 
-  /** As `commit`, but lets the thread's event loop run meanwhile. */
+  /** As `commit`, but lets the thread's event loop run meanwhile: what runs in it may `cancel` the sleep, and then calls `resume`. */
   async commitAsync(me: number, state: number = WAITING): Promise<void> {
     const { i32 } = this.#words;
     const word = this.wordOf(me);
     // As in `commit`.
     do await Atomics.waitAsync(i32, word, state).value;
     while (Atomics.load(i32, word) === state);
+  }
+
+  /** Lets `commitAsync` of this thread, whose sleep was cancelled meanwhile, return. */
+  resume(me: number): void {
+    // After the change of the word: it finds itself awake.
+    Atomics.notify(this.#words.i32, this.wordOf(me));
   }
 
   /** Says that this thread looks for work, unless `limit` threads do. @returns whether it now counts as searching */
