@@ -1,5 +1,6 @@
 /** What one thread needs to schedule: its view of the shared memory and its own queues and pools. */
 import {
+  AT_REST,
   B_ACTIVITY,
   B_COUNTED,
   B_CROSSED,
@@ -294,4 +295,4 @@ export class Context {
   }
 }
 
-export { BUSY, IDLE };
+export { AT_REST, BUSY, IDLE };
