@@ -18,7 +18,7 @@ import { HANGS, settled } from "./support/hangs.js";
 import * as work from "./support/shutdown-work.js";
 
 const MODULE = new URL("./support/shutdown-work.js", import.meta.url);
-const RUNS = 120;
+const RUNS = 60;
 /** Longer than any test, in milliseconds. */
 const NEVER = 1_000_000;
 
