@@ -1,9 +1,17 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { DependencyFailedError, type Group, type Job, JobSystem, ShutdownError, WouldBlockError } from "heddle";
+import {
+  DependencyFailedError,
+  type Group,
+  type Job,
+  type JobFailedError,
+  JobSystem,
+  ShutdownError,
+  shared,
+} from "heddle";
 import { check, ODD_WORK, stillWorks, withOddSystem } from "./support/fuzz.js";
-import { HANGS } from "./support/hangs.js";
+import { HANGS, until } from "./support/hangs.js";
 import * as work from "./support/odd-work.js";
 
 function create(threads: number): Promise<JobSystem> {
@@ -159,7 +167,7 @@ test(
   },
 );
 
-test("an asynchronous job that follows what the main thread runs, after the workers have stopped", async () => {
+test("an asynchronous job that follows what the main thread runs while it waits, in a shutdown", HANGS, async () => {
   for (let round = 0; round < 5; round++) {
     const jobs = await create(2);
     const blockers = [jobs.run(work.sleep, 5), jobs.run(work.sleep, 5)];
@@ -168,18 +176,53 @@ test("an asynchronous job that follows what the main thread runs, after the work
     next.schedule();
     const stopped = jobs.shutdown();
     long.wait();
-    // It runs if a worker is left for it; else nobody waits for ever.
-    try {
-      assert.equal(next.wait(), 3);
-    } catch (error) {
-      assert.ok(error instanceof WouldBlockError, String(error));
-    }
+    assert.equal(next.wait(), 3);
     assert.deepEqual((await stopped).neverScheduled, {});
-    await Promise.all([
-      next.then(undefined, (error: unknown) => assert.ok(error instanceof ShutdownError)),
-      ...blockers,
-    ]);
+    await Promise.all([next, ...blockers]);
   }
+});
+
+test("no worker ends while the main thread waits: another may have asynchronous jobs for it", HANGS, async () => {
+  for (const fn of [work.addLater, work.waitForAddLater] as ((a: number, b: number) => number | Promise<number>)[]) {
+    for (let round = 0; round < 5; round++) {
+      const jobs = await create(2);
+      const started = shared(Int32Array, 1);
+      const first = jobs.run(work.startAndSleep, started, 5);
+      const last = jobs.spawn(fn, 1, 2).after(first).schedule();
+      await until(() => Atomics.load(started, 0) === 1);
+      const stopped = jobs.shutdown();
+      assert.equal(last.wait(), 3);
+      assert.deepEqual(await stopped, { neverScheduled: {} });
+      assert.equal(await last, 3);
+    }
+  }
+});
+
+test("by force: a synchronous wait for a suspended job ends, on the main thread and in a job", HANGS, async () => {
+  for (const what of ["job", "next", "group"] as const) {
+    const jobs = await create(2);
+    const started = shared(Int32Array, 1);
+    const suspended = jobs.run(work.startAndHang, started);
+    const next = jobs.spawn(work.nothing).after(suspended).schedule();
+    const group = jobs.group();
+    group.run(work.startAndHang, started);
+    await until(() => Atomics.load(started, 0) === 2);
+    const stopped = jobs.shutdown({ force: true });
+    const target = { job: suspended, next, group }[what];
+    assert.throws(() => target.wait(), ShutdownError);
+    assert.deepEqual(await stopped, { neverScheduled: {} });
+    for (const job of [suspended, next]) await assert.rejects(async () => await job, ShutdownError);
+  }
+  const jobs = await create(2);
+  const started = shared(Int32Array, 1);
+  const waiting = jobs.run(work.waitForHanging, started);
+  const outcome = assert.rejects(
+    async () => await waiting,
+    (error: JobFailedError) => (error.cause as Error).name === "ShutdownError",
+  );
+  await until(() => Atomics.load(started, 0) === 1);
+  assert.deepEqual(await jobs.shutdown({ force: true }), { neverScheduled: {} });
+  await outcome;
 });
 
 test("jobs that use a system that is being shut down", async () => {

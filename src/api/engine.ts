@@ -26,7 +26,16 @@ import { runMainJobs } from "../scheduler/main-loop.js";
 import { endStretch, submitAll, submitReady } from "../scheduler/ready.js";
 import { makeRoom, reclaim } from "../scheduler/room.js";
 import { releaseGroupSlot, releaseSlot, retire, takeGroupSlot, takeSlot } from "../scheduler/slots.js";
-import { holdNothingBack, LOST, type Outsider, SETTLED, VAIN, waitFor, waitForOutsider } from "../scheduler/wait.js";
+import {
+  ABANDONED,
+  holdNothingBack,
+  LOST,
+  type Outsider,
+  SETTLED,
+  VAIN,
+  waitFor,
+  waitForOutsider,
+} from "../scheduler/wait.js";
 import { Codec, FEW } from "../values/codec.js";
 import { NoRoom, TooLarge } from "../values/room.js";
 import type { Link } from "../values/shared-objects.js";
@@ -254,7 +263,8 @@ export class Engine {
    * Executes jobs until `target` has settled.
    *
    * @throws if it never will: DependencyCycleError if it waits for a job that waits here, ShutdownError if a worker has
-   * died, WouldBlockError if it needs an asynchronous job that nobody can go on with
+   * died, or if it needs a suspended job that a shutdown by force does not wait for, WouldBlockError if it needs an
+   * asynchronous job that nobody can go on with
    */
   help(target: Job<unknown> | Group): void {
     const before = this.context.enter();
@@ -290,6 +300,7 @@ export class Engine {
   #checkWait(outcome: number, target: Job<unknown> | Group): void {
     if (outcome === SETTLED) return;
     if (outcome === VAIN) throw wouldBlock(target);
+    if (outcome === ABANDONED) throw abandoned(target);
     if (outcome === LOST)
       throw this.closed ?? new ShutdownError("the job system has stopped: a worker thread has died");
     const names = new Set([this.runner.nameIn(outcome), this.runner.nameIn(target._slot)]);
@@ -579,10 +590,19 @@ function groupBorrower(record: number): number {
   return -record;
 }
 
+function whatIs(target: Job<unknown> | Group): string {
+  return isJob(target) ? `job "${target.name}"` : "the group";
+}
+
+function abandoned(target: Job<unknown> | Group): ShutdownError {
+  return new ShutdownError(
+    `wait() for ${whatIs(target)} can never end: it depends on an asynchronous job, and the job system was shut down by force before that had finished`,
+  );
+}
+
 function wouldBlock(target: Job<unknown> | Group): WouldBlockError {
-  const what = isJob(target) ? `job "${target.name}"` : "the group";
   return new WouldBlockError(
-    `wait() for ${what} can never end: it depends on an asynchronous job, and every thread that could go on with one waits synchronously; use await in place of wait() in jobs`,
+    `wait() for ${whatIs(target)} can never end: it depends on an asynchronous job, and every thread that could go on with one waits synchronously; use await in place of wait() in jobs`,
   );
 }
 

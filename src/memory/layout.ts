@@ -148,7 +148,7 @@ export function controlOffsetOf(slot: number): number {
 
 /** A thread's block. */
 export const B_FINISHED = 0; // atomic: stack of finished jobs whose handles this thread has
-export const B_ACTIVITY = LINE; // BUSY, IDLE, STUCK or BLOCKED
+export const B_ACTIVITY = LINE; // AT_REST, BUSY, IDLE, STUCK or BLOCKED
 export const B_SUSPENDED = LINE + 1; // atomic: asynchronous jobs of this thread that have started and not finished
 // What the thread notes for the case that it dies: only it writes these, plainly.
 export const B_PHASE = LINE + 2; // OUTSIDE, INSIDE, ASLEEP or DOZING
@@ -167,10 +167,11 @@ export const B_DEQUE_LOW = B_DEQUE_HIGH + DEQUE_WORDS;
 export const BLOCK_WORDS = B_DEQUE_LOW + DEQUE_WORDS;
 
 /** Values of B_ACTIVITY. */
-export const IDLE = 0;
+export const AT_REST = 0; // in no job and in no synchronous wait, and has nothing to do
 export const BUSY = 1;
 export const STUCK = 2; // in a job, waiting for room in a full arena
 export const BLOCKED = 3; // in a job, waiting for what only asynchronous jobs can bring about
+export const IDLE = 4; // in a synchronous wait, and asleep
 
 /** Values of B_PHASE. */
 export const OUTSIDE = 0; // in a job's function, or in its event loop

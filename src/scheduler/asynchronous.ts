@@ -8,7 +8,19 @@
  * a waiting thread starts no asynchronous job: it sets it aside and, before it sleeps, puts it back for others to
  * take. Where that leaves nobody who could go on, the wait ends with an error in place of never (`nobodyCanGoOn`).
  */
-import { ASIDE, B_ACTIVITY, B_SUSPENDED, BUSY, F_MAIN, IDLE, S_UNMET, SLOT_LOG } from "../memory/layout.js";
+import {
+  ASIDE,
+  AT_REST,
+  B_ACTIVITY,
+  B_SUSPENDED,
+  BUSY,
+  CANCELLING,
+  F_MAIN,
+  IDLE,
+  S_UNMET,
+  SLOT_LOG,
+  STOPPED,
+} from "../memory/layout.js";
 import { type Context, MAIN } from "./context.js";
 import { letGoOfMainJobs, mainJobsReady } from "./main-jobs.js";
 import { appendReady, nothingReady, publishReady } from "./ready.js";
@@ -76,20 +88,28 @@ function suspendedOn({ memory }: Context, thread: number): number {
 }
 
 /**
+ * Whether suspended jobs are not waited for any more: the system is shut down by force, or the workers have agreed to stop.
+ */
+export function abandonsSuspended({ state }: Context): boolean {
+  return state === CANCELLING || state === STOPPED;
+}
+
+/**
  * Whether no thread can go on, as far as one look can tell: each waits synchronously, or has nothing to do; no event
- * loop that turns has a suspended job; and nothing is ready that somebody idle, or the main thread, could take.
+ * loop that turns has a suspended job that counts; and nothing is ready that somebody idle, or the main thread, could take.
  */
 export function nobodyCanGoOn(context: Context): boolean {
   const { memory, threads } = context;
   // The main thread, wherever it is, takes those that are there.
   if (mainJobsReady(context)) return false;
+  const abandoned = abandonsSuspended(context);
   let idle = false;
   for (let thread = 0; thread < threads; thread++) {
     // Pairs with setActivity; a thread that is on its way elsewhere is seen at the next look.
     const activity = Atomics.load(memory.i32, memory.layout.blockOf(thread) + B_ACTIVITY);
     if (activity === BUSY) return false;
-    if (activity !== IDLE) continue;
-    if (suspendedOn(context, thread) > 0) return false;
+    if (activity !== IDLE && activity !== AT_REST) continue;
+    if (!abandoned && suspendedOn(context, thread) > 0) return false;
     if (thread !== MAIN) idle = true;
   }
   return !idle || nothingReady(context);

@@ -1,6 +1,7 @@
 /** What one thread needs to schedule: its view of the shared memory and its own queues and pools. */
 import {
   ASLEEP,
+  AT_REST,
   B_ACTIVITY,
   B_COUNTED,
   B_CROSSED,
@@ -314,4 +315,4 @@ export class Context {
   }
 }
 
-export { BUSY, IDLE };
+export { AT_REST, BUSY, IDLE };

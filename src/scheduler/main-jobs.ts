@@ -103,7 +103,7 @@ function takeAll(context: Context): void {
  */
 export function letGoOfMainJobs(context: Context): void {
   if (!context.holding || hasTaken(context)) return;
-  const { memory, events, threads, state, round } = context;
+  const { memory, state, round } = context;
   // By force, suspended jobs are not waited for.
   if (context.suspended > 0 && (state === RUNNING || state === STOPPING)) return;
   const next = (round + 1) % MOST_ROUNDS;
@@ -111,6 +111,10 @@ export function letGoOfMainJobs(context: Context): void {
   if (Atomics.compareExchange(memory.i32, H_MAIN_JOBS, -2 * round - 1, -2 * next) !== -2 * round - 1) return;
   context.holding = false;
   context.round = next;
-  // A worker that has looked before this sleeps, or is about to, and is to look once more whether it may end.
-  if (state !== RUNNING) for (let thread = MAIN + 1; thread < threads; thread++) events.notify(thread);
+  if (state !== RUNNING) wakeWorkers(context);
+}
+
+/** Main thread: workers that have looked before this sleep, or are about to, and are to look once more whether they may end. */
+export function wakeWorkers({ events, threads }: Context): void {
+  for (let thread = MAIN + 1; thread < threads; thread++) events.notify(thread);
 }

@@ -1,5 +1,5 @@
 /** What the main thread executes in its event loop: the jobs that only it runs. While it waits synchronously, see wait.ts. */
-import { BUSY, type Context, IDLE } from "./context.js";
+import { AT_REST, BUSY, type Context } from "./context.js";
 import { execute } from "./finish.js";
 import { flushGroup } from "./group.js";
 import { hasTaken, letGoOfMainJobs, mainJobsReady, takeMainJob } from "./main-jobs.js";
@@ -39,6 +39,6 @@ export function endMainJobs(context: Context): void {
     context.setActivity(BUSY);
     return;
   }
-  context.setActivity(IDLE);
+  context.setActivity(AT_REST);
   letGoOfMainJobs(context);
 }

@@ -2,7 +2,7 @@
 import { B_ACTIVITY, STUCK } from "../memory/layout.js";
 import { delay } from "../sync/delay.js";
 import { restorePostponed } from "./asynchronous.js";
-import { BUSY, type Context, IDLE, MAIN } from "./context.js";
+import { AT_REST, BUSY, type Context, IDLE, MAIN } from "./context.js";
 import { drainFinished, executeAll } from "./finish.js";
 import { findHere, nest, nothingHere, tooDeep, unnest } from "./nesting.js";
 import { nothingReady } from "./ready.js";
@@ -63,5 +63,6 @@ function leftToWorker(context: Context): boolean {
   const { memory, me, fifo } = context;
   if (!fifo || me !== MAIN || nothingReady(context)) return false;
   // Pairs with setActivity.
-  return Atomics.load(memory.i32, memory.layout.blockOf(MAIN + 1) + B_ACTIVITY) === IDLE;
+  const activity = Atomics.load(memory.i32, memory.layout.blockOf(MAIN + 1) + B_ACTIVITY);
+  return activity === AT_REST || activity === IDLE;
 }

@@ -1,12 +1,13 @@
 /** Waiting synchronously: the waiting thread executes other jobs meanwhile. */
-import { ASLEEP, BLOCKED, DEAD, OUTSIDE, STOPPED } from "../memory/layout.js";
+import { ASLEEP, BLOCKED, DEAD, H_STATE, OUTSIDE, RUNNING, STOPPED } from "../memory/layout.js";
 import { LISTENING, WAITING } from "../sync/event-count.js";
-import { isBlocked, LOOK_EVERY, nobodyCanGoOn, restorePostponed } from "./asynchronous.js";
+import { abandonsSuspended, isBlocked, LOOK_EVERY, nobodyCanGoOn, restorePostponed } from "./asynchronous.js";
 import { BUSY, type Context, IDLE, MAIN } from "./context.js";
 import { anyLimited } from "./control.js";
 import { waitsForItself } from "./deadlock.js";
 import { drainFinished, execute, executeAll } from "./finish.js";
 import { flushGroup } from "./group.js";
+import { wakeWorkers } from "./main-jobs.js";
 import { endMainJobs } from "./main-loop.js";
 import { findHere, mayTake, nest, nothingHere, ownHere, tooDeep, unnest } from "./nesting.js";
 import { endStretch, nothingReady, publishHandedOff, submitAll } from "./ready.js";
@@ -39,6 +40,8 @@ export const SETTLED = 0;
 export const LOST = -1;
 /** Only asynchronous jobs could go on, and every thread waits synchronously. */
 export const VAIN = -2;
+/** Only suspended jobs could go on, and after a shutdown nobody waits for them. */
+export const ABANDONED = -4;
 
 /** A rest is over: look again. */
 const ON = SETTLED;
@@ -63,7 +66,7 @@ type Rest<T> = (context: Context, target: T, postponedSome: boolean) => number;
 /**
  * Executes jobs until `target` has settled.
  *
- * @returns SETTLED, or why it cannot settle: LOST, VAIN, or the slot of a job that waits here and has to finish first
+ * @returns SETTLED, or why it cannot settle: LOST, VAIN, ABANDONED, or the slot of a job that waits here and has to finish first
  * @throws RangeError when jobs wait inside jobs too deeply
  */
 export function waitFor(context: Context, target: Settleable): number {
@@ -108,8 +111,13 @@ function waitWith<T extends Target>(context: Context, target: T, rest: Rest<T>):
 /** The main thread is back where it was before it waited: in a job of its own, or in the user's program. */
 function leave(context: Context): void {
   submitAll(context);
-  if (context.running !== 0) context.setActivity(BUSY);
-  else endMainJobs(context);
+  if (context.running !== 0) {
+    context.setActivity(BUSY);
+    return;
+  }
+  endMainJobs(context);
+  // A plain read: this thread has asked for the shutdown. No worker ends while this thread waits (worker-loop.ts).
+  if (context.memory.i32[H_STATE] !== RUNNING) wakeWorkers(context);
 }
 
 /** Executes what this thread has made ready after the workers have stopped; asynchronous jobs stay, as nobody is left for them. */
@@ -151,7 +159,7 @@ function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>)
     if (target.settled) return SETTLED;
     vain = outcome === HOPELESS ? vain + 1 : 0;
     // Twice: a thread may have been between two states.
-    if (vain === 2) return context.state === STOPPED ? LOST : VAIN;
+    if (vain === 2) return abandonsSuspended(context) ? ABANDONED : VAIN;
     if (outcome !== ON && outcome !== HOPELESS) return outcome;
   }
 }
@@ -167,13 +175,12 @@ function spin(context: Context, target: Target): boolean {
 
 /** Sleeps, also where asynchronous jobs are to be gone on with and this thread holds some up. */
 function sleepUnlessVain(context: Context, target: Settleable, postponedSome: boolean): number {
-  // After the workers have stopped, by force also in the middle of asynchronous jobs, nobody may be left to wake this thread.
-  const blocked = isBlocked(context, postponedSome) || context.state === STOPPED;
+  const blocked = isBlocked(context, postponedSome);
   if (!blocked && spin(context, target)) return ON;
   if (context.state === DEAD) return LOST;
   const blocker = waitsForItself(context, target._slot);
   if (blocker !== 0) return blocker;
-  if (blocked) return sleepBlocked(context, target, postponedSome);
+  if (blocked || abandonsSuspended(context)) return sleepBlocked(context, target, postponedSome);
   sleep(context, target);
   return ON;
 }
@@ -207,7 +214,7 @@ function sleep(context: Context, target: Settleable): void {
 }
 
 /**
- * As `sleep`, where asynchronous jobs are to be gone on with and this thread holds some up. Not for long: nobody wakes it for
+ * As `sleep`, where asynchronous jobs are to be gone on with, and this thread holds some up or nobody waits for them. Not for long: nobody wakes it for
  * jobs that become ready meanwhile, and that the others may not take either.
  *
  * @param postponedSome there are ready ones; then it is no use to wake this thread for work

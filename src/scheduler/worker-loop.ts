@@ -1,6 +1,7 @@
 /** What a worker does all its life: execute, look around, go round its event loop, sleep. */
 import {
   ASLEEP,
+  B_ACTIVITY,
   B_RAN,
   BLOCKED,
   CANCELLING,
@@ -12,7 +13,7 @@ import {
   STOPPING,
 } from "../memory/layout.js";
 import { anySuspended, overdraw } from "./asynchronous.js";
-import { BUSY, type Context, IDLE } from "./context.js";
+import { AT_REST, BUSY, type Context } from "./context.js";
 import { drainFinished, execute } from "./finish.js";
 import { flushGroup } from "./group.js";
 import { letGoOfMainJobs, NOT_AT_REST, roundAtRest } from "./main-jobs.js";
@@ -139,12 +140,13 @@ async function sleep(context: Context, surroundings: Surroundings): Promise<bool
     context.leave();
     return false;
   }
+  // Before the look at the others: of those that come to rest together, the last sees all.
+  context.setActivity(AT_REST);
   if (mayStop(context)) {
     const stops = stop(context);
     context.leave();
     return stops;
   }
-  context.setActivity(IDLE);
   let asleep = true;
   if (context.suspended > 0 || surroundings.pending()) {
     context.leave(DOZING);
@@ -169,7 +171,10 @@ function stop(context: Context): boolean {
   events.cancel(me);
   events.notifyAll();
   // The last look: the main thread may just have made a job ready while it waits (wait.ts).
-  if (!nothingReady(context)) return false;
+  if (!nothingReady(context)) {
+    context.setActivity(BUSY);
+    return false;
+  }
   // For good: who looks whether anybody can go on does not count on this thread.
   context.setActivity(BLOCKED);
   return true;
@@ -185,13 +190,26 @@ export function mayStop(context: Context): boolean {
   if (state === STOPPED) return true;
   // Before the look at the queues: a job that has finished since has published what follows it. By force, none is waited for.
   if (state === STOPPING && anySuspended(context)) return false;
-  // Every worker has announced its sleep, and there is nothing to find: as only running workers make
-  // jobs ready now, none will come. The order matters: first that all sleep, then that nothing is there.
-  if (events.sleepers < threads - 1 || !nothingReady(context)) return false;
+  // Every worker has announced its sleep, and there is nothing to find: as only running threads make jobs ready now, none
+  // will come. The order matters: first that all sleep, then that nothing is there. Those that wait synchronously sleep
+  // too, and go on: so nobody may do that, neither before nor after the look. A worker comes here when it has gone on, the
+  // main thread wakes us.
+  if (!othersAtRest(context) || events.sleepers < threads - 1) return false;
+  if (!nothingReady(context) || !othersAtRest(context)) return false;
   // Nor has the main thread made any ready by jobs of its own; else it wakes us.
   if (roundAtRest(context) !== round) return false;
   // Seen by the others, who are woken by the caller. Settles with a worker that dies, and a shutdown by force.
   return Atomics.compareExchange(memory.i32, H_STATE, state, STOPPED) === state || mayStop(context);
+}
+
+/** Whether each other thread is in no job and in no synchronous wait. */
+function othersAtRest({ memory, me, threads }: Context): boolean {
+  for (let thread = 0; thread < threads; thread++) {
+    // Pairs with setActivity: a thread that begins to wait says so before it takes a job.
+    const activity = Atomics.load(memory.i32, memory.layout.blockOf(thread) + B_ACTIVITY);
+    if (thread !== me && activity !== AT_REST) return false;
+  }
+  return true;
 }
 
 /** Tells all threads that no job will run any more, so that nobody waits for one. */

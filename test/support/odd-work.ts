@@ -111,3 +111,14 @@ export function startAndSleep(started: Int32Array, milliseconds: number): void {
   Atomics.add(started, 0, 1);
   sleep(milliseconds);
 }
+export function waitForAddLater(a: number, b: number): number {
+  return run(addLater, a, b).wait();
+}
+/** Its promise never settles. */
+export async function startAndHang(started: Int32Array): Promise<void> {
+  Atomics.add(started, 0, 1);
+  await new Promise(() => {});
+}
+export function waitForHanging(started: Int32Array): void {
+  run(startAndHang, started).wait();
+}
