@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { type Job, JobFailedError, JobSystem, shared } from "heddle";
+import { DependencyFailedError, type Job, JobFailedError, JobSystem, shared } from "heddle";
 import { HANGS, until } from "./support/hangs.js";
 import { WORK, withSystem } from "./support/systems.js";
 import * as work from "./support/work.js";
@@ -82,6 +82,24 @@ test("what ends while a worker is about to sleep is heard of before it does", HA
       await until(() => Atomics.load(cells, 2) === 1);
     }
   });
+});
+
+test("what follows a job that is cancelled during a shutdown settles before the workers end", HANGS, async () => {
+  const jobs = await JobSystem.create({ threads: 1, modules: [WORK] });
+  const cells = shared(Int32Array, 2);
+  const controller = new AbortController();
+  jobs.run(work.holdFor, cells, 0);
+  await until(() => Atomics.load(cells, 0) === 1);
+  const cancelled = jobs.spawn(work.nothing).with({ signal: controller.signal }).schedule();
+  const next = jobs.spawn(work.nothing).after(cancelled).schedule();
+  const outcome = next.then(null, (error: unknown) => error);
+  const end = jobs.shutdown();
+  controller.abort();
+  Atomics.store(cells, 1, 1);
+  // The worker is through before this thread is.
+  work.sleep(50);
+  await end;
+  assert.ok((await outcome) instanceof DependencyFailedError);
 });
 
 test("a shutdown by force reports no cancelled job as a failure that nobody has seen", HANGS, async () => {

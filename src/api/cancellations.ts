@@ -2,6 +2,7 @@
 import type { Context } from "../scheduler/context.js";
 import { askToStop, cancel } from "../scheduler/control.js";
 import { claimCancelled, finishClaimed } from "../scheduler/controlled.js";
+import { finishFromOutside } from "../scheduler/main-loop.js";
 
 /** The pending jobs of a signal, and what listens to it. */
 interface Listened {
@@ -74,7 +75,7 @@ export class Cancellations {
   #abort(signal: AbortSignal): void {
     const before = this.#context.enter();
     try {
-      this.#cancelAll([...(this.#listened.get(signal)?.slots ?? [])]);
+      finishFromOutside(this.#context, () => this.#cancelAll([...(this.#listened.get(signal)?.slots ?? [])]));
     } finally {
       this.#context.leave(before);
     }

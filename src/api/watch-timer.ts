@@ -2,6 +2,7 @@
 import { every } from "../platform/node.js";
 import type { Context } from "../scheduler/context.js";
 import { anyLimited } from "../scheduler/control.js";
+import { finishFromOutside } from "../scheduler/main-loop.js";
 import { WATCH_EVERY, watchNow } from "../scheduler/watch.js";
 
 export class WatchTimer {
@@ -37,7 +38,7 @@ export class WatchTimer {
       this.#pause();
       return;
     }
-    watchNow(this.#context);
+    finishFromOutside(this.#context, () => watchNow(this.#context));
     this.#afterwards();
   }
 }

@@ -1,8 +1,9 @@
 /** What the main thread executes in its event loop: the jobs that only it runs. While it waits synchronously, see wait.ts. */
-import { AT_REST, BUSY, type Context } from "./context.js";
+import { H_STATE, RUNNING } from "../memory/layout.js";
+import { AT_REST, BUSY, type Context, MAIN } from "./context.js";
 import { execute } from "./finish.js";
 import { flushGroup } from "./group.js";
-import { hasTaken, letGoOfMainJobs, mainJobsReady, takeMainJob } from "./main-jobs.js";
+import { hasTaken, letGoOfMainJobs, mainJobsReady, takeMainJob, wakeWorkers } from "./main-jobs.js";
 import { publishHandedOff, submitAll } from "./ready.js";
 
 /** How long jobs may run before the event loop gets its turn, in milliseconds. */
@@ -33,7 +34,28 @@ export function runMainJobs(context: Context): boolean {
   return mainJobsToRun(context);
 }
 
-/** To be called when no job runs on the main thread any more: it is at work as long as it has taken some. */
+/**
+ * On any thread: finishes jobs from outside of any job and wait. As long as the main thread does, what follows may be ready and
+ * not published yet, so no worker may end.
+ */
+export function finishFromOutside(context: Context, finish: () => void): void {
+  if (context.me !== MAIN || context.running !== 0 || context.depth > 0) {
+    finish();
+    return;
+  }
+  context.setActivity(BUSY);
+  try {
+    finish();
+  } finally {
+    submitAll(context);
+    endMainJobs(context);
+  }
+}
+
+/**
+ * To be called when the main thread is back in the user's program, where no job and no wait is under way: it is at work only as
+ * long as it has taken jobs of its own.
+ */
 export function endMainJobs(context: Context): void {
   if (hasTaken(context)) {
     context.setActivity(BUSY);
@@ -41,4 +63,6 @@ export function endMainJobs(context: Context): void {
   }
   context.setActivity(AT_REST);
   letGoOfMainJobs(context);
+  // A plain read: this thread has asked for the shutdown. No worker has ended while this thread was at work (worker-loop.ts).
+  if (context.memory.i32[H_STATE] !== RUNNING) wakeWorkers(context);
 }

@@ -1,5 +1,5 @@
 /** Waiting synchronously: the waiting thread executes other jobs meanwhile. */
-import { ASLEEP, BLOCKED, DEAD, H_STATE, OUTSIDE, RUNNING, STOPPED } from "../memory/layout.js";
+import { ASLEEP, BLOCKED, DEAD, OUTSIDE, STOPPED } from "../memory/layout.js";
 import { LISTENING, WAITING } from "../sync/event-count.js";
 import { abandonsSuspended, isBlocked, LOOK_EVERY, nobodyCanGoOn, restorePostponed } from "./asynchronous.js";
 import { BUSY, type Context, IDLE, MAIN } from "./context.js";
@@ -7,7 +7,6 @@ import { anyLimited } from "./control.js";
 import { waitsForItself } from "./deadlock.js";
 import { drainFinished, execute, executeAll } from "./finish.js";
 import { flushGroup } from "./group.js";
-import { wakeWorkers } from "./main-jobs.js";
 import { endMainJobs } from "./main-loop.js";
 import { findHere, mayTake, nest, nothingHere, ownHere, tooDeep, unnest } from "./nesting.js";
 import { endStretch, nothingReady, publishHandedOff, submitAll } from "./ready.js";
@@ -111,13 +110,8 @@ function waitWith<T extends Target>(context: Context, target: T, rest: Rest<T>):
 /** The main thread is back where it was before it waited: in a job of its own, or in the user's program. */
 function leave(context: Context): void {
   submitAll(context);
-  if (context.running !== 0) {
-    context.setActivity(BUSY);
-    return;
-  }
-  endMainJobs(context);
-  // A plain read: this thread has asked for the shutdown. No worker ends while this thread waits (worker-loop.ts).
-  if (context.memory.i32[H_STATE] !== RUNNING) wakeWorkers(context);
+  if (context.running !== 0) context.setActivity(BUSY);
+  else endMainJobs(context);
 }
 
 /** Executes what this thread has made ready after the workers have stopped; asynchronous jobs stay, as nobody is left for them. */
