@@ -2,7 +2,6 @@
 import { every } from "../platform/node.js";
 import type { Context } from "../scheduler/context.js";
 import { anyLimited } from "../scheduler/control.js";
-import { finishFromOutside } from "../scheduler/main-loop.js";
 import { WATCH_EVERY, watchNow } from "../scheduler/watch.js";
 
 export class WatchTimer {
@@ -38,7 +37,7 @@ export class WatchTimer {
       this.#pause();
       return;
     }
-    finishFromOutside(this.#context, () => watchNow(this.#context));
+    watchNow(this.#context);
     this.#afterwards();
   }
 }

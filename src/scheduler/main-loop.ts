@@ -1,5 +1,5 @@
 /** What the main thread executes in its event loop: the jobs that only it runs. While it waits synchronously, see wait.ts. */
-import { H_STATE, RUNNING } from "../memory/layout.js";
+import { RUNNING } from "../memory/layout.js";
 import { AT_REST, BUSY, type Context, MAIN } from "./context.js";
 import { execute } from "./finish.js";
 import { flushGroup } from "./group.js";
@@ -63,6 +63,6 @@ export function endMainJobs(context: Context): void {
   }
   context.setActivity(AT_REST);
   letGoOfMainJobs(context);
-  // A plain read: this thread has asked for the shutdown. No worker has ended while this thread was at work (worker-loop.ts).
-  if (context.memory.i32[H_STATE] !== RUNNING) wakeWorkers(context);
+  // No worker has ended while this thread was at work (worker-loop.ts).
+  if (context.state !== RUNNING) wakeWorkers(context);
 }

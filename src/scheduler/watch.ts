@@ -17,6 +17,7 @@ import {
 import { type Context, MAIN } from "./context.js";
 import { change, controlOf, STARTED, STATES, stateOf, TIMED_OUT } from "./control.js";
 import { finishWhole } from "./finish.js";
+import { finishFromOutside } from "./main-loop.js";
 import { publishHandedOff, submitAll } from "./ready.js";
 
 /** How often the main thread looks, in milliseconds. */
@@ -48,7 +49,9 @@ function look(context: Context, now: number): void {
       const control = controlOf(context, slot);
       if (control === 0) break;
       const following = memory.i32[control + C_OUTER];
-      timeOut(context, slot, control, now);
+      const state = stateOf(context, control);
+      if (isLate(context, control, state, now))
+        finishFromOutside(context, () => timeOut(context, slot, control, state));
       slot = following;
     }
   }
@@ -56,13 +59,16 @@ function look(context: Context, now: number): void {
   submitAll(context);
 }
 
-/** Finishes a job if it runs and its time is over. */
-function timeOut(context: Context, slot: number, control: number, now: number): void {
+/** Whether a job in this state runs although its time is over. */
+function isLate(context: Context, control: number, state: number, now: number): boolean {
+  if ((state & STATES) !== STARTED) return false;
+  const late = (now - context.memory.i32[control + C_DEADLINE]) & CLOCK_MASK;
+  return late !== 0 && late < LONGEST_LIMIT;
+}
+
+/** Finishes a job whose time is over, if it is still in the state in which it was found. */
+function timeOut(context: Context, slot: number, control: number, before: number): void {
   const { i32 } = context.memory;
-  const before = stateOf(context, control);
-  if ((before & STATES) !== STARTED) return;
-  const late = (now - i32[control + C_DEADLINE]) & CLOCK_MASK;
-  if (late === 0 || late >= LONGEST_LIMIT) return;
   const milliseconds = i32[control + C_LIMIT];
   const kill = i32[control + C_KILL] !== 0;
   const thread = i32[control + C_THREAD];

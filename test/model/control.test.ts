@@ -351,6 +351,6 @@ catches("starts are not counted", recycling, WRONG, {
 
 catches("the time is looked at before the state", recycling, WRONG, {
   file: "scheduler/watch",
-  from: "const before = stateOf(context, control);\n    if ((before & STATES) !== STARTED)\n        return;\n    const late = (now - i32[control + C_DEADLINE]) & CLOCK_MASK;",
-  to: "const late = (now - i32[control + C_DEADLINE]) & CLOCK_MASK;\n    const before = stateOf(context, control);\n    if ((before & STATES) !== STARTED)\n        return;",
+  from: "timeOut(context, slot, control, state)",
+  to: "timeOut(context, slot, control, stateOf(context, control))",
 });

@@ -160,12 +160,6 @@ catches("the main thread does not look again after its announcement", waiting, /
   to: "target.settled || context.undelivered.length > 0;",
 });
 
-catches("the main thread does not say that jobs are under way", stop, /a wake was lost|ran/, {
-  file,
-  from: "let slot = Atomics.exchange(memory.i32, H_MAIN_JOBS, -2 * context.round - 1);",
-  to: "let slot = Atomics.exchange(memory.i32, H_MAIN_JOBS, -2 * context.round);",
-});
-
 catches("the main thread does not wake the workers when it lets go", stop, /a wake was lost/, {
   file,
   from: "events.notify(thread);",
