@@ -1,11 +1,11 @@
 /** Waiting synchronously: the waiting thread executes other jobs meanwhile. */
-import { ASLEEP, BLOCKED, DEAD, OUTSIDE, STOPPED } from "../memory/layout.js";
+import { ASLEEP, BLOCKED, DEAD, OUTSIDE } from "../memory/layout.js";
 import { LISTENING, WAITING } from "../sync/event-count.js";
 import { abandonsSuspended, isBlocked, LOOK_EVERY, nobodyCanGoOn, restorePostponed } from "./asynchronous.js";
 import { BUSY, type Context, IDLE, MAIN } from "./context.js";
 import { anyLimited } from "./control.js";
 import { waitsForItself } from "./deadlock.js";
-import { drainFinished, execute, executeAll } from "./finish.js";
+import { drainFinished, execute } from "./finish.js";
 import { flushGroup } from "./group.js";
 import { endMainJobs } from "./main-loop.js";
 import { findHere, mayTake, nest, nothingHere, ownHere, tooDeep, unnest } from "./nesting.js";
@@ -99,9 +99,6 @@ function waitWith<T extends Target>(context: Context, target: T, rest: Rest<T>):
     restorePostponed(context);
     // This thread may not look for jobs again for long.
     flushGroup(context);
-    // Pairs with a worker's last look before it ends (worker-loop.ts): it finds what we have published, or we see that
-    // it has stopped.
-    if (context.me === MAIN && context.depth === 1 && context.state === STOPPED) executeRest(context);
     unnest(context, outer);
     if (context.me === MAIN) leave(context);
   }
@@ -112,13 +109,6 @@ function leave(context: Context): void {
   submitAll(context);
   if (context.running !== 0) context.setActivity(BUSY);
   else endMainJobs(context);
-}
-
-/** Executes what this thread has made ready after the workers have stopped; asynchronous jobs stay, as nobody is left for them. */
-function executeRest(context: Context): void {
-  for (let job = findHere(context); job !== 0; job = findHere(context)) executeAll(context, job);
-  flushGroup(context);
-  restorePostponed(context);
 }
 
 function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>): number {

@@ -170,7 +170,7 @@ function stop(context: Context): boolean {
   const { events, me } = context;
   events.cancel(me);
   events.notifyAll();
-  // The last look: the main thread may just have made a job ready while it waits (wait.ts).
+  // The last look: a thread that has been at work between the looks of `mayStop`, and is at rest again, may have made a job ready.
   if (!nothingReady(context)) {
     context.setActivity(BUSY);
     return false;
