@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { setTimeout as rest, setImmediate as turn } from "node:timers/promises";
-import { type Job, ShutdownError, shared, WaitGroup } from "heddle";
+import { type Job, type JobSystem, ShutdownError, shared, WaitGroup } from "heddle";
 import { HANGS, until } from "./support/hangs.js";
 import { withSystem } from "./support/systems.js";
 import * as work from "./support/unheard-work.js";
@@ -106,15 +106,21 @@ test("a signal with a timer cancels a worker's job although that worker has noth
   );
 });
 
+/** A job whose worker dies as soon as others wait, or are busy; it is run again. */
+async function aboutToDie(jobs: JobSystem) {
+  const cells = shared(Int32Array, 2);
+  const waiters = new WaitGroup();
+  waiters.add();
+  const dying = jobs.spawn(work.dieOnce, cells, waiters).with({ retries: 1 }).schedule();
+  await until(() => Atomics.load(cells, 0) === 1);
+  return { cells, waiters, dying };
+}
+
 test("a worker's death is noticed while the main thread waits for a wait group", HANGS, async () => {
   await withSystem(
     { threads: 1 },
     async (jobs) => {
-      const cells = shared(Int32Array, 2);
-      const waiters = new WaitGroup();
-      waiters.add();
-      const dying = jobs.spawn(work.dieOnce, cells, waiters).with({ retries: 1 }).schedule();
-      await until(() => Atomics.load(cells, 0) === 1);
+      const { cells, waiters, dying } = await aboutToDie(jobs);
       await jobs.spawn(work.waitForOthers, cells, waiters).with({ on: "main" });
       await dying;
     },
@@ -126,11 +132,7 @@ test("a worker's death is noticed while the main thread waits and is never long 
   await withSystem(
     { threads: 2 },
     async (jobs) => {
-      const cells = shared(Int32Array, 2);
-      const waiters = new WaitGroup();
-      waiters.add();
-      const dying = jobs.spawn(work.dieOnce, cells, waiters).with({ retries: 1 }).schedule();
-      await until(() => Atomics.load(cells, 0) === 1);
+      const { cells, dying } = await aboutToDie(jobs);
       jobs.run(work.keepBusy, cells);
       dying.wait();
     },
