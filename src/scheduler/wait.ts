@@ -35,7 +35,7 @@ export interface Outsider extends Target {
 
 /** Outcomes of a wait; another one is the slot of a job that waits here and that the target cannot settle before. */
 export const SETTLED = 0;
-/** The workers have stopped for good, or were given up: the target will not settle any more. */
+/** The system was given up: the target will not settle any more. */
 export const LOST = -1;
 /** Only asynchronous jobs could go on, and every thread waits synchronously. */
 export const VAIN = -2;
