@@ -296,7 +296,7 @@ test("the slots of lent jobs are free when those that had their handles have set
 /** A main thread's engine without workers, whose memory has little room: it executes jobs while it waits. */
 async function smallEngine() {
   const whole = layoutFor(3, 100);
-  const layout = { ...whole, maxWords: whole.baseWords + 8 * REGION_WORDS };
+  const layout = { ...whole, maxWords: whole.baseWords + 9 * REGION_WORDS };
   return new Engine(undefined, layout, 0, await Functions.load([HANDLE_WORK.href]), 64, [], () => {});
 }
 

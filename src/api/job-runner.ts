@@ -209,6 +209,7 @@ export class JobRunner implements Runner {
   async #suspend(slot: number, header: number, promise: PromiseLike<unknown>): Promise<void> {
     this.#functions.noteAsynchronous(header & FUNCTION_MASK);
     suspend(this.#context);
+    const { rank } = this.#context;
     let failed = false;
     let outcome: unknown;
     try {
@@ -219,9 +220,12 @@ export class JobRunner implements Runner {
       outcome = error;
     }
     const before = this.#context.enter();
+    // What follows it concerns those who may have made it, as when it was started.
+    this.#context.rank = rank;
     try {
       this.#endSuspended(slot, header, failed, outcome);
     } finally {
+      this.#context.rank = 0;
       this.#context.leave(before);
     }
   }

@@ -82,7 +82,8 @@ export function anySuspended(context: Context): boolean {
   return false;
 }
 
-function suspendedOn({ memory }: Context, thread: number): number {
+/** How many jobs are suspended on a thread. */
+export function suspendedOn({ memory }: Context, thread: number): number {
   // Pairs with the stores in `suspend` and `unsuspend`.
   return Atomics.load(memory.i32, memory.layout.blockOf(thread) + B_SUSPENDED);
 }

@@ -12,9 +12,10 @@ import {
 } from "../memory/layout.js";
 import type { Context } from "./context.js";
 import { retry } from "./control.js";
-import { finishWhole, tellOwner } from "./finish.js";
+import { finishForAnyone, tellOwner } from "./finish.js";
 import { countGroupJob, flushGroup } from "./group.js";
-import { appendReady, publishHandedOff, publishReady, submitAll } from "./ready.js";
+import { MOST_RANK } from "./rank.js";
+import { appendReady, publishReady, submitAll } from "./ready.js";
 import { releaseGroupSlot } from "./slots.js";
 
 /** What a repair has found. */
@@ -31,13 +32,16 @@ export interface Findings {
 
 /** Does what is left to do. To be called when the others go on. */
 export function conclude(context: Context, { ready, crashed, untold, orphans }: Findings): void {
-  const { runner, events } = context;
+  const { runner, events, rank } = context;
+  // Who waits for them is not known: any wait may take them.
+  context.rank = MOST_RANK;
   for (const slot of ready) appendReady(context, slot);
   for (const { slot, thread } of crashed) concludeCrashed(context, slot, thread);
   flushGroup(context);
   for (const slot of untold) tellOwner(context, slot);
   for (const slot of orphans) runner.deliver(slot);
   publishReady(context);
+  context.rank = rank;
   submitAll(context);
   // Wakes that were meant for a dead thread: let all look again.
   for (let thread = 0; thread < context.threads; thread++) events.notify(thread, true);
@@ -63,6 +67,6 @@ function concludeCrashed(context: Context, slot: number, thread: number): void {
     countGroupJob(context, group, memory.i32[group + G_FAILURE] === failure ? 0 : failure);
     releaseGroupSlot(context, slot);
   } else {
-    publishHandedOff(context, finishWhole(context, slot));
+    finishForAnyone(context, slot);
   }
 }

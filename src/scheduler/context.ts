@@ -7,6 +7,7 @@ import {
   B_CROSSED,
   B_DEQUE,
   B_DEQUE_HIGH,
+  B_DEQUE_INNER,
   B_DEQUE_LOW,
   B_EXIT,
   B_GROUP,
@@ -65,7 +66,7 @@ export const MAIN = 0;
 
 /** The queues of ready jobs of one priority. */
 export interface Level {
-  /** Of each thread. */
+  /** Of each thread; and, of normal priority, after these the main thread's inner one. */
   readonly deques: readonly Deque[];
   /** This thread's own. */
   readonly own: Deque;
@@ -79,8 +80,9 @@ export class Context {
   readonly slots: Pool;
   readonly edges: Pool;
   readonly payloads: Payloads;
-  /** This thread's own of normal priority. */
+  /** This thread's own of normal priority: for what becomes ready outside of jobs, and within them. */
   readonly deque: Deque;
+  readonly inner: Deque;
   readonly high: Level;
   readonly normal: Level;
   readonly low: Level;
@@ -121,6 +123,10 @@ export class Context {
   overdraw = false;
   /** How deep jobs wait inside jobs. */
   depth = 0;
+  /** The rank of what becomes ready here now; and the lowest rank that the wait under way here takes, as the waits below it do: see rank.ts. */
+  rank = 0;
+  floor = 0;
+  readonly floors: number[] = [];
   /** The job that runs here now, or 0; and those that wait on this thread's stack: see deadlock.ts. */
   running = 0;
   readonly waiting: number[] = [];
@@ -181,8 +187,13 @@ export class Context {
       );
       return { deques, own: deques[me] };
     };
-    this.normal = levelAt(B_DEQUE);
-    this.deque = this.normal.own;
+    const { deques, own } = levelAt(B_DEQUE);
+    const inner = new Deque(memory, layout.blockOf(MAIN) + B_DEQUE_INNER, allocate);
+    this.normal = { deques: [...deques, inner], own };
+    this.deque = own;
+    this.fifo = layout.threads === 2;
+    // With one worker the order is promised, and the main thread has one queue. A worker pops from its only one.
+    this.inner = me === MAIN && !this.fifo ? inner : own;
     this.high = levelAt(B_DEQUE_HIGH);
     this.low = levelAt(B_DEQUE_LOW);
     this.highFirst = [this.high, this.normal, this.low];
@@ -191,7 +202,6 @@ export class Context {
     this.events = new EventCount(memory, layout.events, layout.threads);
     this.runner = runner;
     this.concurrency = concurrency;
-    this.fifo = layout.threads === 2;
     this.victim = me;
     this.endStretch = () => endStretch(this);
     this.pinning = memory.i32[this.block + B_CROSSED] === 1;

@@ -12,8 +12,7 @@ import {
 import { mayStart, postpone } from "./asynchronous.js";
 import { type Context, MAIN } from "./context.js";
 import { CANCELLED, change, controlOf, ENDED, end, STARTED, STATES, skip, start, stateOf, TOLD } from "./control.js";
-import { finish, finishWhole, tellOwner } from "./finish.js";
-import { endStretch, publishHandedOff } from "./ready.js";
+import { finish, finishForAnyone, finishWhole, runRanked, tellOwner } from "./finish.js";
 
 /** As `execute`, for a job with a control record. */
 export function executeControlled(context: Context, slot: number, header: number): number {
@@ -33,10 +32,7 @@ export function executeControlled(context: Context, slot: number, header: number
     return 0;
   }
   if (!start(context, slot)) return takeCancelled(context, slot);
-  context.running = slot;
-  const over = runner.run(slot, header);
-  if (context.submitted > 0) endStretch(context);
-  if (over) return 0;
+  if (runRanked(context, slot, header)) return 0;
   return context.memory.i32[address + S_FAILURE] === 0 ? finish(context, slot) : finishWhole(context, slot);
 }
 
@@ -88,7 +84,7 @@ export function claimCancelled(context: Context, slot: number): boolean {
  */
 export function finishClaimed(context: Context, slot: number): void {
   drop(context, slot);
-  publishHandedOff(context, finishWhole(context, slot));
+  finishForAnyone(context, slot);
 }
 
 /** Finishes a cancelled job of this thread if it is scheduled. */

@@ -32,6 +32,7 @@ import type { Context } from "./context.js";
 import { executeControlled } from "./controlled.js";
 import { passOn, wordsOf } from "./graph.js";
 import { countGroupJob, flushGroup } from "./group.js";
+import { MOST_RANK, rankWithin } from "./rank.js";
 import {
   appendReady,
   endStretch,
@@ -44,7 +45,7 @@ import {
 import { releaseGroupSlot, unpinned } from "./slots.js";
 
 /**
- * Executes a ready job and finishes it.
+ * Executes a ready job, whose rank is that of the context, and finishes it.
  *
  * @returns a job that this one has made ready and that the caller is to execute next (hand-off), or 0
  */
@@ -67,16 +68,24 @@ export function execute(context: Context, slot: number): number {
     postpone(context, slot, header);
     return 0;
   } else if (!(header & F_OBSERVER)) {
-    context.running = slot;
-    const over = runner.run(slot, header);
-    if (context.submitted > 0) endStretch(context);
-    if (over) return 0;
+    if (runRanked(context, slot, header)) return 0;
   }
   const failure = context.memory.i32[address + S_FAILURE];
   if (group === 0) return failure === 0 ? finish(context, slot) : finishWhole(context, slot);
   countGroupJob(context, group, failure);
   releaseGroupSlot(context, slot);
   return 0;
+}
+
+/** Has a job run, and what it makes ready has the rank after its own. @returns as `Runner.run` */
+export function runRanked(context: Context, slot: number, header: number): boolean {
+  const { rank } = context;
+  context.running = slot;
+  context.rank = rankWithin(rank);
+  const over = context.runner.run(slot, header);
+  if (context.submitted > 0) endStretch(context);
+  context.rank = rank;
+  return over;
 }
 
 /** Finishes a job that was suspended, from its thread's event loop. */
@@ -178,6 +187,14 @@ export function finishWhole(context: Context, slot: number): number {
     tellOwner(context, slot);
   }
   return next;
+}
+
+/** Finishes a job that no function of it has finished here: any wait may take what follows, as it is not known which one depends on it. */
+export function finishForAnyone(context: Context, slot: number): void {
+  const { rank } = context;
+  context.rank = MOST_RANK;
+  publishHandedOff(context, finishWhole(context, slot));
+  context.rank = rank;
 }
 
 /** Meets an edge. @returns whether the target is ready now; after that the edge is not ours */

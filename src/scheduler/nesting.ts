@@ -2,9 +2,11 @@
  * Jobs inside jobs: a job that waits, or that makes room, stays on its thread's stack while the thread executes others.
  * How deep that may go, and what may be executed there.
  */
-import { type Context, MAIN } from "./context.js";
+import { B_ACTIVITY, BLOCKED } from "../memory/layout.js";
+import { abandonsSuspended, suspendedOn } from "./asynchronous.js";
+import { AT_REST, BUSY, type Context, IDLE, MAIN } from "./context.js";
 import { mainJobsReady, takeMainJob } from "./main-jobs.js";
-import { findReady, nothingReady } from "./ready.js";
+import { findReady, nothingReady, nothingToTake } from "./ready.js";
 
 /** How deep jobs may wait inside jobs that wait: every level takes some of the thread's stack. */
 const MAX_DEPTH = 1500;
@@ -16,11 +18,16 @@ const MAX_DEPTH = 1500;
 const MAIN_DEPTH = 256;
 const MAX_MAIN_DEPTH = 2 * MAIN_DEPTH;
 
+/** How deep the main thread executes its own inside each other as long as other threads can go on. */
+const OWN_DEPTH = 16;
+
 /** What is executed here from now on is inside the job that runs here, if one does. @returns what `unnest` is to be given */
 export function nest(context: Context): number {
   const { running } = context;
   context.depth++;
   if (running !== 0) context.waiting.push(running);
+  context.floors.push(context.floor);
+  context.floor = context.rank;
   return running;
 }
 
@@ -29,6 +36,8 @@ export function unnest(context: Context, outer: number): void {
   context.depth--;
   if (outer !== 0) context.waiting.pop();
   context.running = outer;
+  context.rank = context.floor;
+  context.floor = context.floors.pop() ?? 0;
 }
 
 /** Whether jobs wait inside jobs so deep on this thread that none can be executed any more. */
@@ -36,20 +45,71 @@ export function tooDeep({ me, depth }: Context): boolean {
   return depth >= (me === MAIN ? MAX_MAIN_DEPTH : MAX_DEPTH);
 }
 
-/** Finds a job that this thread can execute inside another, or while it waits. @returns its slot, or 0 */
+/** Finds a job that this thread can execute inside another, or while it waits: none that is foreign there. @returns its slot, or 0 */
 export function findHere(context: Context): number {
-  const own = context.me === MAIN ? takeMainJob(context) : 0;
-  if (own !== 0) return own;
+  const own = ownHere(context) ? takeMainJob(context) : 0;
+  if (own !== 0) {
+    context.rank = context.floor;
+    return own;
+  }
   return mayTake(context) ? findReady(context) : 0;
+}
+
+/** As `findHere`, also foreign jobs. */
+export function findForeign(context: Context): number {
+  const { floor } = context;
+  context.floor = 0;
+  try {
+    return findHere(context);
+  } finally {
+    context.floor = floor;
+  }
 }
 
 /** Whether `findHere` seems to find nothing. */
 export function nothingHere(context: Context): boolean {
-  return !ownHere(context) && (!mayTake(context) || nothingReady(context));
+  return !ownHere(context) && (!mayTake(context) || nothingToTake(context));
 }
 
-/** Whether this is the main thread and there are jobs of its own to execute while it waits. */
+/** Whether `findForeign` seems to find nothing. */
+export function nothingForeign(context: Context): boolean {
+  return !ownReady(context) && (!mayTake(context) || nothingReady(context));
+}
+
+/**
+ * Whether this is the main thread and there are jobs of its own that it may execute while it waits. In a job they may be foreign; as others
+ * wait for them and nobody else can execute them, it does so up to a depth even if others can go on.
+ */
 export function ownHere(context: Context): boolean {
+  return ownReady(context) && (context.depth <= OWN_DEPTH || mayTakeForeign(context));
+}
+
+/** Whether a wait here may execute a foreign job now: no other thread is at work, or about to take what is ready. See rank.ts. */
+export function mayTakeForeign(context: Context): boolean {
+  const { me, threads } = context;
+  for (let thread = MAIN + 1; thread < threads; thread++) {
+    if (thread === me) continue;
+    if (activityOf(context, thread) === AT_REST || isUnderWay(context, thread)) return false;
+  }
+  if (me === MAIN) return true;
+  if (mainJobsReady(context)) return false;
+  if (activityOf(context, MAIN) !== AT_REST) return !isUnderWay(context, MAIN);
+  // In its event loop, it goes on with asynchronous jobs of its own.
+  return suspendedOn(context, MAIN) === 0 || abandonsSuspended(context);
+}
+
+/** Whether a thread is at work; or was woken from its sleep in a wait, and is not yet. */
+function isUnderWay(context: Context, thread: number): boolean {
+  const activity = activityOf(context, thread);
+  return activity === BUSY || ((activity === IDLE || activity === BLOCKED) && context.events.isAwake(thread));
+}
+
+function activityOf({ memory }: Context, thread: number): number {
+  // Pairs with setActivity: of two threads that come to rest, the later one sees that the other is at rest.
+  return Atomics.load(memory.i32, memory.layout.blockOf(thread) + B_ACTIVITY);
+}
+
+function ownReady(context: Context): boolean {
   return context.me === MAIN && (context.taken !== 0 || mainJobsReady(context));
 }
 

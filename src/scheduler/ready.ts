@@ -21,12 +21,15 @@ import {
 import { type Deque, NOTHING } from "../sync/deque.js";
 import { type Context, type Level, MAIN } from "./context.js";
 import { appendMainJob, pushMainJobs } from "./main-jobs.js";
+import { itemFor, leastItem, rankOf, slotOf } from "./rank.js";
 
 /** Look at the submitted jobs first every so often, so that a worker's own jobs cannot starve them. */
 const FAIRNESS = 61;
 const STEAL_LIMIT = 64;
 /** Of so many jobs found, one is of normal and one of low priority even if others wait, so that none starves: a power of two. */
 const ROUND = 32;
+/** In `Context.apart`: jobs were appended to the main thread's inner deque. Not one of F_APART. */
+const INNER = 1;
 /** Many jobs that become ready at once are published in parts, so that others can take the first before the last are found. */
 export const PUBLISH_EVERY = 256;
 /** From how many jobs on a stretch of submissions is a burst, and how many of its jobs are then published together. */
@@ -38,14 +41,14 @@ export function appendReady(context: Context, slot: number): void {
   if (context.fifo) {
     if (context.me === MAIN) {
       if (context.unpublished.length === 0) queueMicrotask(() => submitAll(context));
-      context.unpublished.push(slot);
+      context.unpublished.push(itemFor(context, slot));
       return;
     }
     // Gives the job its place in the order in which jobs became ready, on both threads together.
     const ticket = Atomics.add(context.memory.i32, H_TICKET, 1);
     context.memory.i32[(slot << SLOT_LOG) + S_TICKET] = ticket;
   }
-  append(context, slot);
+  append(context, itemFor(context, slot));
 }
 
 /** Publishes what was appended, and wakes a worker if one sleeps. */
@@ -75,6 +78,7 @@ function publishApart(context: Context): void {
   context.apart = 0;
   if (apart & F_HIGH) context.high.own.publish();
   if (apart & F_LOW) context.low.own.publish();
+  if (apart & INNER) context.inner.publish();
   if (apart & F_MAIN) pushMainJobs(context);
 }
 
@@ -109,21 +113,35 @@ export function submitAll(context: Context): void {
   // As in appendReady, for the whole batch: it stays together.
   const ticket = Atomics.add(memory.i32, H_TICKET, unpublished.length);
   for (let k = 0; k < unpublished.length; k++) {
-    memory.i32[(unpublished[k] << SLOT_LOG) + S_TICKET] = (ticket + k) | 0;
+    memory.i32[(slotOf(unpublished[k]) << SLOT_LOG) + S_TICKET] = (ticket + k) | 0;
     append(context, unpublished[k]);
   }
   unpublished.length = 0;
   publish(context);
 }
 
-function append(context: Context, slot: number): void {
+function append(context: Context, item: number): void {
   // A plain read, and of this before the slot, which is dearer: who has made the job ready came after who has set it.
-  if (context.memory.i32[H_PRIORITIES] !== 0) appendApart(context, slot);
-  else if (!context.deque.append(slot)) throw exhausted();
+  if (context.memory.i32[H_PRIORITIES] !== 0) appendApart(context, item);
+  else appendNormal(context, item);
 }
 
-function appendTo(deque: Deque, slot: number): void {
-  if (!deque.append(slot)) throw exhausted();
+/**
+ * The main thread's deque is a queue, as its owner never pops. What its jobs make ready would be behind all that its program has
+ * submitted; so that is apart, in a deque of which it pops the newest, as a worker does.
+ */
+function appendNormal(context: Context, item: number): void {
+  const { deque, inner } = context;
+  if (inner === deque || rankOf(item) === 0) {
+    appendTo(deque, item);
+  } else {
+    appendTo(inner, item);
+    context.apart |= INNER;
+  }
+}
+
+function appendTo(deque: Deque, item: number): void {
+  if (!deque.append(item)) throw exhausted();
 }
 
 function exhausted(): Error {
@@ -131,15 +149,16 @@ function exhausted(): Error {
 }
 
 /** Appends a job that may be of any kind. */
-function appendApart(context: Context, slot: number): void {
+function appendApart(context: Context, item: number): void {
+  const slot = slotOf(item);
   const apart = context.memory.i32[(slot << SLOT_LOG) + S_FUNCTION] & F_APART;
   if (apart === 0) {
-    appendTo(context.deque, slot);
+    appendNormal(context, item);
   } else if (apart & F_MAIN) {
     appendMainJob(context, slot);
     context.apart |= F_MAIN;
   } else {
-    appendTo(apart & F_HIGH ? context.high.own : context.low.own, slot);
+    appendTo(apart & F_HIGH ? context.high.own : context.low.own, item);
     context.apart |= apart;
   }
 }
@@ -160,10 +179,13 @@ export function mayHandOff(context: Context, slot: number): boolean {
   return true;
 }
 
-/** Finds a ready job. @returns its slot, or NOTHING */
+/** Finds a ready job that may be executed here now, whose rank becomes that of the context. @returns its slot, or NOTHING */
 export function findReady(context: Context): number {
-  const slot = context.fifo ? findOldest(context) : find(context);
-  if (slot !== NOTHING) context.memory.reach(slot << SLOT_LOG);
+  const item = context.fifo ? findOldest(context) : find(context);
+  if (item === NOTHING) return NOTHING;
+  context.rank = rankOf(item);
+  const slot = slotOf(item);
+  context.memory.reach(slot << SLOT_LOG);
   return slot;
 }
 
@@ -179,11 +201,11 @@ type Find = (context: Context, level: Level) => number;
 /** Finds a job of high priority, else of normal, else of low; now and then the other way round. */
 function findByPriority(context: Context, findIn: Find): number {
   for (const level of inOrder(context)) {
-    const slot = findIn(context, level);
-    if (slot === NOTHING) continue;
+    const item = findIn(context, level);
+    if (item === NOTHING) continue;
     // Jobs and not looks are counted: with one worker the order is the same in every run.
     context.found++;
-    return slot;
+    return item;
   }
   return NOTHING;
 }
@@ -196,11 +218,20 @@ function inOrder({ found, highFirst, normalFirst, lowFirst }: Context): readonly
 }
 
 function findIn(context: Context, level: Level): number {
-  const { me, threads } = context;
+  const { me, floor, inner } = context;
   const { own: deque, deques } = level;
+  const least = leastItem(floor);
   if (me === MAIN) {
-    const own = deque.steal();
+    const own = level === context.normal && inner !== deque ? inner.pop(least) : NOTHING;
     if (own !== NOTHING) return own;
+    const submitted = deque.steal(least);
+    if (submitted !== NOTHING) return submitted;
+  } else if (context.depth > 0) {
+    // Neither a look for fairness nor a batch: what was submitted is foreign to a job that waits.
+    const own = deque.pop(least);
+    if (own !== NOTHING) return own;
+    const submitted = deques[MAIN].steal(least);
+    if (submitted !== NOTHING) return submitted;
   } else {
     if (--context.untilFair === 0) {
       context.untilFair = FAIRNESS;
@@ -212,10 +243,10 @@ function findIn(context: Context, level: Level): number {
     const submitted = takeSubmitted(context, level);
     if (submitted !== NOTHING) return submitted;
   }
-  for (let k = 1; k < threads; k++) {
-    context.victim = context.victim + 1 < threads ? context.victim + 1 : 1;
+  for (let k = 1; k < deques.length; k++) {
+    context.victim = context.victim + 1 < deques.length ? context.victim + 1 : 1;
     if (context.victim === me) continue;
-    const stolen = deques[context.victim].steal();
+    const stolen = deques[context.victim].steal(least);
     if (stolen === NOTHING) continue;
     // More may be there: one woken worker wakes the next.
     if (!deques[context.victim].empty) context.events.notifyOne();
@@ -244,8 +275,9 @@ function prefetch(context: Context, count: number): void {
   const { batch, memory } = context;
   let sum = 0;
   for (let k = 0; k < count; k++) {
-    memory.reach(batch[k] << SLOT_LOG);
-    sum ^= memory.i32[(batch[k] << SLOT_LOG) + S_FUNCTION];
+    const address = slotOf(batch[k]) << SLOT_LOG;
+    memory.reach(address);
+    sum ^= memory.i32[address + S_FUNCTION];
   }
   context.prefetched = sum;
 }
@@ -260,19 +292,22 @@ function findOldest(context: Context): number {
 }
 
 function findOldestIn(context: Context, { own: deque, deques }: Level): number {
-  const { memory } = context;
+  const { memory, floor } = context;
   if (context.depth > 0) {
     // A job that waits runs what was scheduled last first, which is most likely its own: else a
     // fork–join would wait inside itself as deep as it is wide. The order is deterministic all the same.
-    const newest = deque.pop();
+    const newest = deque.pop(leastItem(floor));
     if (newest !== NOTHING) return newest;
   }
+  // Nor does it run what is foreign to it; what a job on the main thread has made ready may be the first of that thread's.
+  if (floor > 0) return deques[MAIN].steal(leastItem(floor));
   const submitted = deques[MAIN].peek();
   const own = deque.peek();
   if (own === NOTHING) return submitted === NOTHING ? NOTHING : deques[MAIN].steal();
   if (submitted === NOTHING) return deque.steal();
-  memory.reach(submitted << SLOT_LOG);
-  const earlier = memory.i32[(own << SLOT_LOG) + S_TICKET] - memory.i32[(submitted << SLOT_LOG) + S_TICKET];
+  const ticketOf = (item: number) => memory.i32[(slotOf(item) << SLOT_LOG) + S_TICKET];
+  memory.reach(slotOf(submitted) << SLOT_LOG);
+  const earlier = ticketOf(own) - ticketOf(submitted);
   return (earlier | 0) < 0 ? deque.steal() : deques[MAIN].steal();
 }
 
@@ -282,6 +317,27 @@ export function nothingReady(context: Context): boolean {
   // Decides whether somebody may sleep: who gives a job another priority sets this before the job is published.
   const had = Atomics.load(context.memory.i32, H_PRIORITIES);
   return (had & HAD_PRIORITY) === 0 || (allEmpty(context.high) && allEmpty(context.low));
+}
+
+/** As `nothingReady`, but for what is foreign to the wait under way here. */
+export function nothingToTake(context: Context): boolean {
+  const { floor, normal, high, low } = context;
+  if (floor === 0) return nothingReady(context);
+  const least = leastItem(floor);
+  if (offers(context, normal, least)) return false;
+  // As in `nothingReady`.
+  const had = Atomics.load(context.memory.i32, H_PRIORITIES);
+  return (had & HAD_PRIORITY) === 0 || !(offers(context, high, least) || offers(context, low, least));
+}
+
+/** Whether `findIn` would find an item that is no less than `least`. */
+function offers(context: Context, { own, deques }: Level, least: number): boolean {
+  const { me, inner, fifo } = context;
+  if (me !== MAIN && own.newest >= least) return true;
+  if (me === MAIN && inner.newest >= least) return true;
+  if (deques[MAIN].peek() >= least) return true;
+  for (let k = 1; k < deques.length && !fifo; k++) if (k !== me && deques[k].peek() >= least) return true;
+  return false;
 }
 
 function allEmpty({ deques }: Level): boolean {

@@ -3,9 +3,9 @@ import { B_ACTIVITY, STUCK } from "../memory/layout.js";
 import { delay } from "../sync/delay.js";
 import { restorePostponed } from "./asynchronous.js";
 import { AT_REST, BUSY, type Context, IDLE, MAIN } from "./context.js";
-import { drainFinished, executeAll } from "./finish.js";
-import { findHere, nest, nothingHere, tooDeep, unnest } from "./nesting.js";
-import { nothingReady } from "./ready.js";
+import { drainFinished, execute, executeAll } from "./finish.js";
+import { findForeign, findHere, mayTakeForeign, nest, nothingForeign, tooDeep, unnest } from "./nesting.js";
+import { nothingReady, publishHandedOff } from "./ready.js";
 import { holdNothingBack } from "./wait.js";
 
 /** How long to leave the machine to the others before looking again, in milliseconds. */
@@ -28,14 +28,7 @@ export function reclaim(context: Context): void {
 export function makeRoom(context: Context): boolean {
   holdNothingBack(context);
   if (!tooDeep(context)) {
-    const job = findHere(context);
-    if (job !== 0) {
-      const outer = nest(context);
-      try {
-        executeAll(context, job);
-      } finally {
-        unnest(context, outer);
-      }
+    if (executeOne(context)) {
       drainFinished(context);
       // An asynchronous job that cannot be started here makes no room; others may take it.
       if (!restorePostponed(context)) return true;
@@ -43,11 +36,11 @@ export function makeRoom(context: Context): boolean {
   }
   context.setActivity(STUCK);
   // First at the queues, then at the others: a thread that has just taken the last job has said before that it is busy.
-  const here = !tooDeep(context) && !nothingHere(context);
+  const here = !tooDeep(context) && !nothingForeign(context);
   const left = leftToWorker(context);
   const busy = context.othersBusy || left;
   const worthwhile = busy || here;
-  if (busy) {
+  if (worthwhile) {
     context.leave();
     delay(PAUSE);
     context.enter();
@@ -56,6 +49,24 @@ export function makeRoom(context: Context): boolean {
   context.setActivity(BUSY);
   reclaim(context);
   return worthwhile;
+}
+
+/** Executes a job inside the one that runs here. @returns whether there was any that may be executed there */
+function executeOne(context: Context): boolean {
+  const outer = nest(context);
+  try {
+    let job = findHere(context);
+    if (job !== 0) {
+      executeAll(context, job);
+      return true;
+    }
+    // What fills the arena may be foreign.
+    job = mayTakeForeign(context) ? findForeign(context) : 0;
+    if (job !== 0) publishHandedOff(context, execute(context, job));
+    return job !== 0;
+  } finally {
+    unnest(context, outer);
+  }
 }
 
 /** threads: 1 – whether the worker, which sleeps, is about to wake for jobs that the main thread may not execute. */

@@ -8,7 +8,18 @@ import { waitsForItself } from "./deadlock.js";
 import { drainFinished, execute } from "./finish.js";
 import { flushGroup } from "./group.js";
 import { endMainJobs } from "./main-loop.js";
-import { findHere, mayTake, nest, nothingHere, ownHere, tooDeep, unnest } from "./nesting.js";
+import {
+  findForeign,
+  findHere,
+  mayTake,
+  mayTakeForeign,
+  nest,
+  nothingForeign,
+  nothingHere,
+  ownHere,
+  tooDeep,
+  unnest,
+} from "./nesting.js";
 import { endStretch, nothingReady, publishHandedOff, submitAll } from "./ready.js";
 import { relax } from "./relax.js";
 import { WATCH_EVERY, watch } from "./watch.js";
@@ -46,6 +57,8 @@ export const ABANDONED = -4;
 const ON = SETTLED;
 /** The same, but nobody seems to be able to go on. */
 const HOPELESS = -3;
+/** The same, and a foreign job may be taken: see rank.ts. */
+const FOREIGN = -5;
 
 /** Looks at the queues this often before going to sleep: some 20 microseconds. */
 const SPINS = 300;
@@ -53,14 +66,16 @@ const SPINS = 300;
 const LOOK_FOR_DEATHS_EVERY = 50;
 /** After so many jobs the main thread looks for deaths too, if it finds one after the other. */
 const LOOK_AFTER = 64;
+/** How long a thread that leaves foreign jobs to others sleeps before it looks whether they can go on, in milliseconds. */
+const LOOK_AT_OTHERS_EVERY = 2;
 /** How long a thread sleeps on an outsider before it looks for jobs again, in milliseconds. */
 const DOZE = 1;
 
 /**
- * How a thread rests while there is nothing for it to execute; `postponedSome`: but asynchronous jobs, for others.
- * Returns ON or HOPELESS; or the outcome, when the wait can never end.
+ * How a thread rests while there is nothing for it to execute; `postponedSome`: but asynchronous jobs, for others; `foreign`: but
+ * foreign jobs. Returns ON, HOPELESS or FOREIGN; or the outcome, when the wait can never end.
  */
-type Rest<T> = (context: Context, target: T, postponedSome: boolean) => number;
+type Rest<T> = (context: Context, target: T, postponedSome: boolean, foreign: boolean) => number;
 
 /**
  * Executes jobs until `target` has settled.
@@ -96,6 +111,7 @@ function waitWith<T extends Target>(context: Context, target: T, rest: Rest<T>):
   try {
     return helpUntil(context, target, rest);
   } finally {
+    context.rank = context.floor;
     restorePostponed(context);
     // This thread may not look for jobs again for long.
     flushGroup(context);
@@ -115,23 +131,28 @@ function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>)
   let vain = 0;
   let taken = 0;
   let finds = 0;
+  let foreign = false;
   for (;;) {
-    let job = findHere(context);
+    let job = foreign ? findForeign(context) : findHere(context);
     const found = job !== 0;
     while (job !== 0) {
       taken++;
       job = execute(context, job);
       watch(context);
-      if (!target.settled) continue;
-      // Handed off to us, but we are done here: leave it to whoever is next.
+      const { settled } = target;
+      if (!settled && !foreign) continue;
+      // Handed off to us, but we are done here, or it is foreign as well: leave it to whoever is next.
       publishHandedOff(context, job);
-      return SETTLED;
+      if (settled) return SETTLED;
+      break;
     }
+    context.rank = context.floor;
     // threads: 1 – what the main thread's own jobs have made ready.
     submitAll(context);
     watch(context);
     flushGroup(context);
     if (target.settled) return SETTLED;
+    foreign = false;
     // What is ready may be behind asynchronous jobs, which are only set aside.
     if (found) {
       if (++finds % LOOK_AFTER === 0) context.watch();
@@ -139,12 +160,14 @@ function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>)
     }
     if (taken > context.postponed.length) vain = 0;
     taken = 0;
-    const outcome = rest(context, target, restorePostponed(context));
+    const foreignReady = context.floor > 0 && !nothingForeign(context);
+    const outcome = rest(context, target, restorePostponed(context), foreignReady);
     if (target.settled) return SETTLED;
+    foreign = outcome === FOREIGN;
     vain = outcome === HOPELESS ? vain + 1 : 0;
     // Twice: a thread may have been between two states.
     if (vain === 2) return abandonsSuspended(context) ? ABANDONED : VAIN;
-    if (outcome !== ON && outcome !== HOPELESS) return outcome;
+    if (outcome !== ON && outcome !== HOPELESS && !foreign) return outcome;
   }
 }
 
@@ -158,35 +181,38 @@ function spin(context: Context, target: Target): boolean {
 }
 
 /** Sleeps, also where asynchronous jobs are to be gone on with and this thread holds some up. */
-function sleepUnlessVain(context: Context, target: Settleable, postponedSome: boolean): number {
+function sleepUnlessVain(context: Context, target: Settleable, postponedSome: boolean, foreign: boolean): number {
   const blocked = isBlocked(context, postponedSome);
   if (!blocked && spin(context, target)) return ON;
   if (context.state === DEAD) return LOST;
   const blocker = waitsForItself(context, target._slot);
   if (blocker !== 0) return blocker;
-  if (blocked || abandonsSuspended(context)) return sleepBlocked(context, target, postponedSome);
-  sleep(context, target);
-  return ON;
+  if (foreign && mayTakeForeign(context)) return FOREIGN;
+  if (blocked || abandonsSuspended(context)) return sleepBlocked(context, target, postponedSome, foreign);
+  return sleep(context, target, foreign);
 }
 
-function sleep(context: Context, target: Settleable): void {
+/** @param foreign there are foreign jobs, which are left to others; then it is no use to wake this thread for work */
+function sleep(context: Context, target: Settleable, foreign: boolean): number {
   const { events, me } = context;
-  const state = mayTake(context) ? WAITING : LISTENING;
+  const state = mayTake(context) && !foreign ? WAITING : LISTENING;
   target._expectNotice();
   events.prepare(me, state);
   // The last look, after the announcement: no wake is lost.
   drainFinished(context);
-  const found = target.settled || context.undelivered.length > 0 || !nothingHere(context);
+  const found = target.settled || context.undelivered.length > 0 || !nothingHere(context) || newForeign(context, state);
+  let outcome = ON;
   if (found || context.state === DEAD) {
     events.cancel(me, state);
   } else {
     context.setActivity(IDLE);
-    const longest = watches(context)
-      ? WATCH_EVERY
-      : context.me === MAIN
-        ? LOOK_FOR_DEATHS_EVERY
-        : Number.POSITIVE_INFINITY;
-    sleepFor(context, state, longest);
+    // After this thread has said that it is at rest: of those that come to rest together, the last sees all.
+    if (foreign && mayTakeForeign(context)) {
+      events.cancel(me, state);
+      outcome = FOREIGN;
+    } else {
+      sleepFor(context, state, foreign ? LOOK_AT_OTHERS_EVERY : longestSleep(context));
+    }
     context.setActivity(BUSY);
     drainFinished(context);
     // Also if it was woken: as long as that happens often, it would never be time for it.
@@ -195,6 +221,18 @@ function sleep(context: Context, target: Settleable): void {
   // The wake may have been for work, and we may be done waiting: pass it on. If not, we take one job
   // next, and there may be more.
   if (!nothingReady(context)) events.notifyOne();
+  return outcome;
+}
+
+/** Whether foreign jobs have become ready since this thread has looked, which is about to sleep as if there were none. */
+function newForeign(context: Context, state: number): boolean {
+  return state === WAITING && context.floor > 0 && !nothingForeign(context);
+}
+
+/** How long a thread sleeps that is woken when there is anything for it to do, in milliseconds. */
+function longestSleep(context: Context): number {
+  if (watches(context)) return WATCH_EVERY;
+  return context.me === MAIN ? LOOK_FOR_DEATHS_EVERY : Number.POSITIVE_INFINITY;
 }
 
 /**
@@ -202,16 +240,17 @@ function sleep(context: Context, target: Settleable): void {
  * jobs that become ready meanwhile, and that the others may not take either.
  *
  * @param postponedSome there are ready ones; then it is no use to wake this thread for work
+ * @param foreign as for `sleep`
  * @returns ON, or HOPELESS when nobody seems to be able to go on
  */
-function sleepBlocked(context: Context, target: Settleable, postponedSome: boolean): number {
+function sleepBlocked(context: Context, target: Settleable, postponedSome: boolean, foreign: boolean): number {
   const { events, me } = context;
-  const state = postponedSome || !mayTake(context) ? LISTENING : WAITING;
+  const state = postponedSome || foreign || !mayTake(context) ? LISTENING : WAITING;
   let hopeless = false;
   target._expectNotice();
   events.prepare(me, state);
   drainFinished(context);
-  const found = state === WAITING ? !nothingHere(context) : ownHere(context);
+  const found = state === WAITING ? !nothingHere(context) || newForeign(context, state) : ownHere(context);
   if (target.settled || found || context.state === DEAD) {
     events.cancel(me, state);
   } else {
@@ -245,13 +284,18 @@ function watches(context: Context): boolean {
 }
 
 /** Nobody can wake this thread for a job that becomes ready meanwhile, so it looks for one now and then. */
-function dozeOff(context: Context, target: Outsider, postponedSome: boolean): number {
+function dozeOff(context: Context, target: Outsider, postponedSome: boolean, foreign: boolean): number {
   if (!postponedSome && spin(context, target)) return ON;
+  if (foreign && mayTakeForeign(context)) return FOREIGN;
+  const { events, me } = context;
+  // Nobody wakes it by this; but it is seen that it sleeps (nesting.ts).
+  events.prepare(me, LISTENING);
   context.setActivity(IDLE);
   context.leave();
   target._sleep(DOZE);
   context.enter();
   context.setActivity(BUSY);
+  events.cancel(me, LISTENING);
   drainFinished(context);
   context.watch();
   return ON;

@@ -16,9 +16,9 @@ import {
 } from "../memory/layout.js";
 import { type Context, MAIN } from "./context.js";
 import { change, controlOf, STARTED, STATES, stateOf, TIMED_OUT } from "./control.js";
-import { finishWhole } from "./finish.js";
+import { finishForAnyone } from "./finish.js";
 import { finishFromOutside } from "./main-loop.js";
-import { publishHandedOff, submitAll } from "./ready.js";
+import { submitAll } from "./ready.js";
 
 /** How often the main thread looks, in milliseconds. */
 export const WATCH_EVERY = 10;
@@ -77,6 +77,6 @@ function timeOut(context: Context, slot: number, control: number, before: number
   // Its function is to know of it, if it asks.
   context.events.notify(thread, true);
   context.runner.timeOut(slot, milliseconds);
-  publishHandedOff(context, finishWhole(context, slot));
+  finishForAnyone(context, slot);
   if (kill) context.onOverdue(thread);
 }

@@ -12,6 +12,7 @@ import {
   slotIndex,
 } from "../memory/layout.js";
 import type { Context } from "./context.js";
+import { slotOf } from "./rank.js";
 
 const IN_QUEUE = 1;
 const IN_LIST = 2;
@@ -26,8 +27,8 @@ export class Whereabouts {
     const { i32, layout } = memory;
     const places = new Uint8Array((i32[H_REGIONS_END] / REGION_WORDS) * (S_COLD / SLOT_WORDS));
     this.#places = places;
-    const queued = (slot: number) => {
-      places[slotIndex(slot)] = IN_QUEUE;
+    const queued = (item: number) => {
+      places[slotIndex(slotOf(item))] = IN_QUEUE;
     };
     const finished = (slot: number) => {
       places[slotIndex(slot)] = IN_LIST;
@@ -44,6 +45,8 @@ export class Whereabouts {
       low.deques[thread].forEach(0, queued);
       forEachFrom(i32[block + B_FINISHED], finished);
     }
+    // The main thread's inner one: after those of the threads.
+    normal.deques[threads].forEach(0, queued);
     unpublished.forEach(queued);
     forEachFrom(i32[H_MAIN_JOBS], queued);
     forEachFrom(taken, queued);

@@ -88,6 +88,7 @@ function runSlice(context: Context, job: number, end: number): boolean {
     if (job === 0) job = findReady(context);
     if (job === 0) {
       context.running = 0;
+      context.rank = 0;
       flushGroup(context);
       drainFinished(context);
       return true;
@@ -99,6 +100,7 @@ function runSlice(context: Context, job: number, end: number): boolean {
     if (now >= end) {
       context.running = 0;
       publishHandedOff(context, job);
+      context.rank = 0;
       flushGroup(context);
       return false;
     }

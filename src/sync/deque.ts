@@ -82,12 +82,18 @@ export class Deque {
     Atomics.store(this.#words.i32, this.#base + BOTTOM, this.#bottom);
   }
 
-  /** Owner: takes the newest item, or NOTHING. Everything appended must have been published. */
-  pop(): number {
+  /** Owner: the newest item, or NOTHING; thieves may have taken it since the last `pop`. */
+  get newest(): number {
+    return this.#bottom === this.#top ? NOTHING : this.#words.i32[this.#array + ((this.#bottom - 1) & this.#mask)];
+  }
+
+  /** Owner: takes the newest item, or NOTHING; also if that is below `least`. Everything appended must have been published. */
+  pop(least = 0): number {
     // Only the owner adds items and only it moves #bottom: nothing above the known TOP means empty.
     if (this.#bottom === this.#top) return NOTHING;
     const i32 = this.#words.i32;
     const bottom = (this.#bottom - 1) | 0;
+    if (least > 0 && i32[this.#array + (bottom & this.#mask)] < least) return NOTHING;
     // Announces the claim on position `bottom` before TOP is read: a thief that reads BOTTOM
     // later sees it; one that read it earlier has moved TOP, or fails at its compare-exchange.
     Atomics.store(i32, this.#base + BOTTOM, bottom);
@@ -111,8 +117,8 @@ export class Deque {
     return item;
   }
 
-  /** Anyone: takes the oldest item, or NOTHING. */
-  steal(): number {
+  /** Anyone: takes the oldest item, or NOTHING; also if that is below `least`. */
+  steal(least = 0): number {
     const words = this.#words;
     const base = this.#base;
     for (;;) {
@@ -121,6 +127,8 @@ export class Deque {
       const bottom = Atomics.load(words.i32, base + BOTTOM);
       if (((bottom - top) | 0) <= 0) return NOTHING;
       const item = this.#read(top);
+      // Not taken, it may be another's by now: then it was the oldest a moment ago.
+      if (item < least) return NOTHING;
       // Claims position `top` against the other thieves and the owner's last pop.
       if (Atomics.compareExchange(words.i32, base + TOP, top, (top + 1) | 0) === top) return item;
     }
@@ -148,10 +156,13 @@ export class Deque {
     }
   }
 
-  /** Anyone, where only one thread takes: the oldest item without taking it, or NOTHING. */
+  /**
+   * Anyone: the oldest item without taking it, or NOTHING. If others take items too, it is only a hint: its place may have
+   * another item by now.
+   */
   peek(): number {
     const words = this.#words;
-    // As in `steal`; with a single taker TOP cannot move under us.
+    // As in `steal`.
     const top = Atomics.load(words.i32, this.#base + TOP);
     const bottom = Atomics.load(words.i32, this.#base + BOTTOM);
     return ((bottom - top) | 0) <= 0 ? NOTHING : this.#read(top);

@@ -190,6 +190,12 @@ export class EventCount {
     i32[this.#base + COUNTS] = counts;
   }
 
+  /** Whether `thread` neither waits nor listens: if it did, it has been woken, or has taken that back. */
+  isAwake(thread: number): boolean {
+    // Pairs with the notifier's compare-exchange: a thread that is about to go on counts as awake.
+    return Atomics.load(this.#words.i32, this.wordOf(thread)) === AWAKE;
+  }
+
   /** How many threads wait; may be too high for a moment, never too low. */
   get sleepers(): number {
     // As in notifyOne.

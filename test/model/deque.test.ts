@@ -140,9 +140,8 @@ catches(
   /taken/,
   {
     file,
-    from: `const item = this.#read(top);
-            // Claims position`,
-    to: "// Claims position",
+    from: "const item = this.#read(top);\n            // Not taken",
+    to: "const item = least;\n            // Not taken",
   },
   {
     file,

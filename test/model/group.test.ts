@@ -136,8 +136,8 @@ catches(
   /before a job had finished/,
   {
     file: "scheduler/finish",
-    from: "const over = runner.run(slot, header);",
-    to: "countGroupJob(context, group, 0); flushGroup(context);\n        const over = runner.run(slot, header);",
+    from: "if (runRanked(context, slot, header))",
+    to: "countGroupJob(context, group, 0); flushGroup(context);\n        if (runRanked(context, slot, header))",
   },
   {
     file: "scheduler/finish",

@@ -53,6 +53,7 @@ export interface Library {
   readonly mainLoop: typeof import("../../../dist/scheduler/main-loop.js");
   readonly group: typeof import("../../../dist/scheduler/group.js");
   readonly recovery: typeof import("../../../dist/scheduler/recovery.js");
+  readonly rank: typeof import("../../../dist/scheduler/rank.js");
   readonly ready: typeof import("../../../dist/scheduler/ready.js");
   readonly slots: typeof import("../../../dist/scheduler/slots.js");
   readonly wait: typeof import("../../../dist/scheduler/wait.js");
@@ -99,6 +100,7 @@ export async function load(...changes: readonly Change[]): Promise<Library> {
       mainLoop: await part("scheduler/main-loop"),
       group: await part("scheduler/group"),
       recovery: await part("scheduler/recovery"),
+      rank: await part("scheduler/rank"),
       ready: await part("scheduler/ready"),
       slots: await part("scheduler/slots"),
       wait: await part("scheduler/wait"),

@@ -270,11 +270,12 @@ export function linkJobs({ graph }: Library, context: Context, first: number, ne
 }
 
 /** All jobs that are still in the deques at an end. */
-export function queued({ deque, layout }: Library, { threads, blockOf }: Layout, { words }: Outcome): number[] {
+export function queued({ deque, layout, rank }: Library, { threads, blockOf }: Layout, { words }: Outcome): number[] {
   const jobs: number[] = [];
-  for (let thread = 0; thread < threads; thread++) {
-    const from = new deque.Deque(words, blockOf(thread) + layout.B_DEQUE, () => 0);
-    for (let job = from.steal(); job !== deque.NOTHING; job = from.steal()) jobs.push(job);
+  const bases = Array.from({ length: threads }, (_, thread) => blockOf(thread) + layout.B_DEQUE);
+  for (const base of [...bases, blockOf(0) + layout.B_DEQUE_INNER]) {
+    const from = new deque.Deque(words, base, () => 0);
+    for (let item = from.steal(); item !== deque.NOTHING; item = from.steal()) jobs.push(rank.slotOf(item));
   }
   return jobs;
 }

@@ -1,0 +1,105 @@
+/** Loops inside loops, which note how often a job waits inside another one on the same stack. */
+import { type Job, WaitGroup } from "heddle";
+import { group, run, spawn } from "heddle/job";
+
+/** How many calls of `loopBy…` functions here are on this thread's stack. */
+function depth(): number {
+  const before = Error.stackTraceLimit;
+  Error.stackTraceLimit = 10_000;
+  const { stack = "" } = new Error();
+  Error.stackTraceLimit = before;
+  return stack.split("at loopBy").length - 1;
+}
+
+/** Works for a while; or notes the depth, if it is the greatest so far. */
+export function leaf(deepest: Int32Array, work: number): number {
+  let sum = 0;
+  for (let k = 0; k < work; k++) sum += k;
+  if (work === 0) {
+    const now = depth();
+    let before = Atomics.load(deepest, 0);
+    while (now > before) {
+      const found = Atomics.compareExchange(deepest, 0, before, now);
+      if (found === before) break;
+      before = found;
+    }
+  }
+  return sum;
+}
+
+/** A loop of `widths[0]` jobs, each of which is a loop of the rest; by groups. */
+export function loopByGroup(deepest: Int32Array, ...widths: number[]): void {
+  const [width, ...inner] = widths;
+  const all = group();
+  for (let k = 0; k < width; k++) {
+    if (inner.length === 0) all.run(leaf, deepest, k % 50);
+    else all.run(loopByGroup, deepest, ...inner);
+  }
+  all.wait();
+}
+
+/** The same, by handles. */
+export function loopByEach(deepest: Int32Array, ...widths: number[]): void {
+  const [width, ...inner] = widths;
+  const all: Job<unknown>[] = [];
+  for (let k = 0; k < width; k++) {
+    if (inner.length === 0) all.push(run(leaf, deepest, k % 50));
+    else all.push(run(loopByEach, deepest, ...inner));
+  }
+  for (const each of all) each.wait();
+}
+
+/** The same, by a job that follows all others. */
+export function loopByLast(deepest: Int32Array, ...widths: number[]): void {
+  const [width, ...inner] = widths;
+  const all: Job<unknown>[] = [];
+  for (let k = 0; k < width; k++) {
+    if (inner.length === 0) all.push(spawn(leaf, deepest, k % 50));
+    else all.push(spawn(loopByLast, deepest, ...inner));
+  }
+  spawn(leaf, deepest, 0)
+    .after(...all)
+    .wait();
+}
+
+/** As `leaf`, and says that it is done. */
+export function leafDone(deepest: Int32Array, work: number, done: WaitGroup): void {
+  leaf(deepest, work);
+  done.done();
+}
+
+/** A loop by a wait group. */
+export function loopByCount(deepest: Int32Array, width: number): void {
+  const done = new WaitGroup();
+  done.add(width);
+  for (let k = 0; k < width; k++) run(leafDone, deepest, k % 50, done);
+  done.waitSync();
+}
+
+/** Waits for a job that was made elsewhere. */
+export function waitForGiven(job: Job<number>): number {
+  return job.wait();
+}
+
+/** Waits for a job that only the main thread runs. */
+export function loopByMain(deepest: Int32Array): number {
+  return spawn(leaf, deepest, 0).with({ on: "main" }).wait();
+}
+
+export async function soon(value: number): Promise<number> {
+  await null;
+  return value;
+}
+
+/** Waits for an asynchronous job. */
+export function waitForSoon(value: number): number {
+  return run(soon, value).wait();
+}
+
+/** Adds up the numbers below `n` by halves. */
+export function waitForHalves(from: number, to: number): number {
+  if (to - from === 1) return from;
+  const middle = (from + to) >> 1;
+  const left = run(waitForHalves, from, middle);
+  return waitForHalves(middle, to) + left.wait();
+}
