@@ -81,6 +81,21 @@ test("results are not kept alive by other jobs, nor by the system", { ...HANGS, 
   });
 });
 
+test("shared memory that workers send to each other is let go, also by threads that never use it", {
+  ...HANGS,
+  skip,
+}, async () => {
+  await withSystem({ threads: 1 }, async (jobs) => {
+    const MEBIBYTE = 2 ** 20;
+    await jobs.run(work.shareInside, 400, MEBIBYTE);
+    // Some are kept until there are others to send; and what is left lies in the ports of threads that have not looked.
+    await until(async () => {
+      collect?.();
+      return (await jobs.run(work.bytesLeft)) < 200 * MEBIBYTE;
+    });
+  });
+});
+
 /** How often this thread wakes others during `body`. */
 function wakes(body: () => void): number {
   const notify = Atomics.notify;

@@ -189,6 +189,7 @@ function sleep(context: Context, target: Settleable): void {
     sleepFor(context, state, longest);
     context.setActivity(BUSY);
     drainFinished(context);
+    context.takeIn();
     // Also if it was woken: as long as that happens often, it would never be time for it.
     context.watch();
   }
@@ -220,6 +221,7 @@ function sleepBlocked(context: Context, target: Settleable, postponedSome: boole
     hopeless = !woken && nobodyCanGoOn(context);
     context.setActivity(BUSY);
     watch(context);
+    context.takeIn();
     context.watch();
   }
   drainFinished(context);
@@ -253,6 +255,7 @@ function dozeOff(context: Context, target: Outsider, postponedSome: boolean): nu
   context.enter();
   context.setActivity(BUSY);
   drainFinished(context);
+  context.takeIn();
   context.watch();
   return ON;
 }
