@@ -443,7 +443,8 @@ test(
         for (let round = 0; round < bound(2, 6); round++) {
           const a = jobs.run(work.give<string>, "kept");
           const b = jobs.spawn(work.exitThenRead<string>, newCells(), a).with({ retries: 1 });
-          const c = jobs.spawn(work.exitThenRead<string>, newCells(), a);
+          // Not before: else `b` could execute it while it waits, and die once too often.
+          const c = jobs.spawn(work.exitThenRead<string>, newCells(), a).after(a);
           assert.equal(await a, "kept");
           const d = jobs.spawn(work.exitThenRead<string>, newCells(), a).with({ retries: 1 });
           assert.equal(await b, "kept");
