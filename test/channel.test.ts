@@ -8,6 +8,7 @@ import type { Part } from "./support/channel-thread.js";
 import * as work from "./support/channel-work.js";
 import { cloneable } from "./support/cloneable.js";
 import { HANGS, PATIENCE, until } from "./support/hangs.js";
+import { bound } from "./support/long.js";
 import { withSystem } from "./support/systems.js";
 import { onThreads } from "./sync/support/threads.js";
 
@@ -111,7 +112,7 @@ test("all numbers, records and cloneable values arrive as they were when they we
       await values.send(value);
       assert.deepEqual((await values.receive()).value, structuredClone(value));
     }),
-    { numRuns: 300 },
+    { numRuns: bound(80, 300) },
   );
   values.sendSync(undefined);
   assert.deepEqual(values.receiveSync(), message(undefined));

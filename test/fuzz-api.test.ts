@@ -3,6 +3,7 @@ import test from "node:test";
 import fc from "fast-check";
 import { type Job, JobSystem, type JobSystemOptions, shared } from "heddle";
 import { anyOdd, assertHelpful, check, ODD_WORK, stillWorks, withOddSystem } from "./support/fuzz.js";
+import { bound } from "./support/long.js";
 import { ODD, ODD_NAMES, type OddName } from "./support/odd.js";
 import * as work from "./support/odd-work.js";
 
@@ -247,6 +248,6 @@ test("shared() with odd types and lengths", async () => {
     fc.asyncProperty(anyOdd, async (name) => {
       if (name !== "long and looks like an array") await attempt(() => make(Uint16Array, odd(name)));
     }),
-    200,
+    bound(60, 200),
   );
 });

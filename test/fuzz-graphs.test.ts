@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { DependencyCycleError, type Job, JobAlreadyScheduledError } from "heddle";
 import { check, stillWorks, withOddSystem } from "./support/fuzz.js";
 import { HANGS } from "./support/hangs.js";
+import { bound } from "./support/long.js";
 import * as work from "./support/odd-work.js";
 
 const JOBS = 8;
@@ -52,7 +53,7 @@ test(
             }
             assert.equal(await jobs.run(work.add, 1, 2), 3);
           }),
-          150,
+          bound(40, 150),
         );
         await stillWorks(jobs);
       });

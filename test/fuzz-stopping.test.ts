@@ -15,10 +15,11 @@ import {
 } from "heddle";
 import { check } from "./support/fuzz.js";
 import { HANGS, settled } from "./support/hangs.js";
+import { bound } from "./support/long.js";
 import * as work from "./support/shutdown-work.js";
 
 const MODULE = new URL("./support/shutdown-work.js", import.meta.url);
-const RUNS = 60;
+const RUNS = bound(12, 60);
 /** Longer than any test, in milliseconds. */
 const NEVER = 1_000_000;
 

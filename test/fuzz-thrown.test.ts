@@ -3,6 +3,7 @@ import test from "node:test";
 import fc from "fast-check";
 import { DependencyFailedError, JobFailedError } from "heddle";
 import { anyOdd, anyPlaces, check, stillWorks, withOddSystem } from "./support/fuzz.js";
+import { bound } from "./support/long.js";
 import { ODD_NAMES } from "./support/odd.js";
 import * as work from "./support/odd-work.js";
 
@@ -25,7 +26,7 @@ test("whatever a job throws, those who wait get a JobFailedError, and nothing el
         assert.ok(own instanceof JobFailedError);
         assert.equal(await jobs.run(work.add, 1, 2), 3);
       }),
-      300,
+      bound(80, 300),
     );
     await stillWorks(jobs);
   });
@@ -43,7 +44,7 @@ test("what a group's jobs throw rejects the group, which can be used again", asy
         group.run(work.nothing);
         await group;
       }),
-      150,
+      bound(50, 150),
     );
     await stillWorks(jobs);
   });

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { JobFailedError, PayloadTooLargeError, shared } from "heddle";
 import { anyOdd, anyPlaces, assertHelpful, check, stillWorks, withOddSystem } from "./support/fuzz.js";
 import { HANGS } from "./support/hangs.js";
+import { bound } from "./support/long.js";
 import { nested, ODD_NAMES, oddIn } from "./support/odd.js";
 import * as work from "./support/odd-work.js";
 
@@ -28,7 +29,7 @@ test("odd arguments arrive, or are refused with their place", async () => {
         await attempt(odd.map(([name, places]) => oddIn(name, places)));
         assert.equal(await jobs.run(work.add, 1, 2), 3);
       }),
-      300,
+      bound(80, 300),
     );
     await stillWorks(jobs);
   });
@@ -46,7 +47,7 @@ test("odd arguments of a group's jobs", async () => {
         }
         await group;
       }),
-      200,
+      bound(60, 200),
     );
     await stillWorks(jobs);
   });
@@ -70,7 +71,7 @@ test("odd results arrive, or the job fails and says why", async () => {
         await attempt(name, places);
         assert.equal(await jobs.run(work.add, 1, 2), 3);
       }),
-      300,
+      bound(80, 300),
     );
     await stillWorks(jobs);
   });

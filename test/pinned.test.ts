@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import test from "node:test";
 import { type Job, JobFailedError, JobSystem, ShutdownError, shared, WouldBlockError } from "heddle";
 import { HANGS, PATIENCE, until } from "./support/hangs.js";
+import { bound } from "./support/long.js";
 import * as work from "./support/placed-work.js";
 import { PLACED_WORK, withSystem } from "./support/systems.js";
 import { type Placement, withPlacement } from "./support/with.js";
@@ -189,7 +190,7 @@ test(
 );
 
 test("shutdown runs pinned jobs and what follows them", HANGS, async () => {
-  for (let round = 0; round < 6; round++) {
+  for (let round = 0; round < bound(3, 6); round++) {
     const cells = shared(Int32Array, 1);
     const outcomes: Promise<unknown>[] = [];
     await withWorkers([1, 2, 3], async (jobs) => {
@@ -205,7 +206,7 @@ test("shutdown runs pinned jobs and what follows them", HANGS, async () => {
 });
 
 test("a shutdown that the main thread waits through runs pinned jobs and what follows them", HANGS, async () => {
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < bound(1, 3); round++) {
     await withWorkers([1, 2, 3], async (jobs) => {
       const cells = shared(Int32Array, 1);
       jobs.run(work.pass, cells, 7);
@@ -297,12 +298,12 @@ test(
   async () => {
     const run = process.pid;
     await withWorkers([1, 2, 3, 4], async (jobs) => {
-      for (let k = 0; k < 30; k++) {
+      for (let k = 0; k < bound(15, 30); k++) {
         const size = k % 15 === 14 ? 600 : 1 + (k % 50);
         await checkGraph(jobs, run * 100 + k, size, k % 2 === 0 ? "awaited" : "waited for");
       }
     });
-    for (let k = 0; k < 16; k++) {
+    for (let k = 0; k < bound(8, 16); k++) {
       const jobs = await JobSystem.create({ threads: 1 + (k % 4), modules: [PLACED_WORK] });
       await checkGraph(jobs, run * 1000 + k, 5 + 4 * k, k % 8 < 4 ? "shut down" : "by force");
     }

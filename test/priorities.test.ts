@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { type JobSystem, shared } from "heddle";
 import { HANGS, until } from "./support/hangs.js";
+import { bound } from "./support/long.js";
 import * as work from "./support/placed-work.js";
 import { PLACED_WORK, withSystem } from "./support/systems.js";
 import { type Placement, withPlacement } from "./support/with.js";
@@ -121,7 +122,7 @@ test("a job that becomes ready goes before those that wait only if it is of high
 test("workers that sleep wake for a job of any priority", HANGS, async () => {
   for (const threads of [1, 2, 4]) {
     await withWorkers(threads, async (jobs) => {
-      for (let k = 0; k < 300; k++) {
+      for (let k = 0; k < bound(90, 300); k++) {
         const placement = [LOW, HIGH, NORMAL][k % 3];
         assert.equal(await withPlacement(jobs.spawn(work.add, k, 1), placement), k + 1);
         assert.equal(await jobs.run(work.waitForPlaced, k, 2, placement), k + 2);

@@ -4,6 +4,7 @@ import test from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { DependencyFailedError, type Job, JobFailedError, JobSystem, shared } from "heddle";
 import { HANGS, until } from "./support/hangs.js";
+import { bound } from "./support/long.js";
 import { WORK, withSystem } from "./support/systems.js";
 import * as work from "./support/work.js";
 
@@ -42,7 +43,7 @@ test("a wait ends as soon as its job has failed, although there is other work", 
 test("a result that several threads copy at the same time stays whole", HANGS, async () => {
   const value = { text: "x".repeat(2000), list: [1, 2, 3], view: shared(Int32Array, [4, 5]) };
   await withSystem({ threads: 4 }, async (jobs) => {
-    for (let round = 0; round < 200; round++) {
+    for (let round = 0; round < bound(60, 200); round++) {
       const cells = shared(Int32Array, 3);
       const source = jobs.run(work.echoWhenSet, cells, value);
       const copies = [0, 1, 2].map(() => jobs.run(work.copyWhenSet, cells, source as Job<unknown>));

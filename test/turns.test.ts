@@ -4,6 +4,7 @@ import test from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { JobFailedError, shared, WorkerCrashedError } from "heddle";
 import { HANGS } from "./support/hangs.js";
+import { bound } from "./support/long.js";
 import { withSystem } from "./support/systems.js";
 import * as work from "./support/work.js";
 
@@ -66,7 +67,7 @@ test("outcomes that come all at once arrive in several turns, each once", HANGS,
 
 test("a worker that dies while outcomes are still to be taken over takes none with it", HANGS, async () => {
   await withSystem({ threads: 2 }, async (jobs) => {
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < bound(2, 5); round++) {
       const gate = jobs.spawn(work.nothing);
       const all = Array.from({ length: 20_000 }, (_, k) =>
         gate.then(k % 5000 === 4999 ? jobs.spawn(work.exit, 1) : jobs.spawn(work.add, k, 1)),

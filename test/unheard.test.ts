@@ -4,6 +4,7 @@ import test from "node:test";
 import { setTimeout as rest, setImmediate as turn } from "node:timers/promises";
 import { type Job, type JobSystem, ShutdownError, shared, WaitGroup } from "heddle";
 import { HANGS, until } from "./support/hangs.js";
+import { bound } from "./support/long.js";
 import { withSystem } from "./support/systems.js";
 import * as work from "./support/unheard-work.js";
 
@@ -60,7 +61,7 @@ test("code that awaits a job which its sleeping thread has set aside gets it sta
 
 test("a job that a thread submits which was asleep wakes another", HANGS, async () => {
   await withJobs({ threads: 2 }, async (jobs) => {
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < bound(6, 20); round++) {
       await jobs.run(work.waitAfterAwait, shared(Int32Array, [0, 1]));
       await jobs.run(work.blockAfterAwait, shared(Int32Array, 2));
     }

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { shared } from "heddle";
 import { cloneable } from "./support/cloneable.js";
 import { HANGS } from "./support/hangs.js";
+import { bound } from "./support/long.js";
 import { withSystem } from "./support/systems.js";
 import * as work from "./support/work.js";
 
@@ -43,7 +44,7 @@ test("values come back as structuredClone would give them", HANGS, async () => {
       fc.asyncProperty(cloneable, async (value) => {
         assert.deepEqual(await jobs.run(work.echo, value), structuredClone(value));
       }),
-      { numRuns: 300 },
+      { numRuns: bound(80, 300) },
     );
   });
 });

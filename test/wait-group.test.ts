@@ -3,6 +3,7 @@ import test from "node:test";
 import { Channel, shared, WaitGroup } from "heddle";
 import * as work from "./support/channel-work.js";
 import { HANGS } from "./support/hangs.js";
+import { bound } from "./support/long.js";
 import { withSystem } from "./support/systems.js";
 
 const WORK = new URL("./support/channel-work.js", import.meta.url);
@@ -66,7 +67,7 @@ test("jobs on several threads count down, round after round, and all who wait se
     { threads: 3 },
     async (jobs) => {
       const group = new WaitGroup();
-      for (let round = 0; round < 200; round++) {
+      for (let round = 0; round < bound(60, 200); round++) {
         const cells = shared(Int32Array, 1);
         group.add(20);
         const waiting = jobs.run(work.waitFor, group, cells);

@@ -40,7 +40,7 @@ export function endWorkers(
 ): () => Record<string, number> {
   const ended = { terminated: 0, exiting: 0, throwingOutside: 0 };
   const timer = setInterval(() => {
-    if (3 * ready.size < 2 * all.size) return;
+    if (all.size === 0 || 3 * ready.size < 2 * all.size) return;
     const how = random.of(["terminated", "exiting", "throwingOutside"] as const);
     ended[how]++;
     if (how === "terminated") void random.of([...all]).terminate();

@@ -10,6 +10,7 @@ import {
   shared,
   WorkerCrashedError,
 } from "heddle";
+import { HANDLE_KINDS } from "./handles.js";
 import { FUNCTIONS, type Plan, type PlannedJob } from "./plan.js";
 import type { End, Tally } from "./tally.js";
 import * as work from "./work.js";
@@ -110,13 +111,14 @@ interface Flown {
 
 function check(flown: Flown, outcome: Outcome | undefined, tally: Tally): void {
   const { plan, marks, index, name } = flown;
-  const { place, options } = plan.jobs[index];
+  const { kind, place, amount, options } = plan.jobs[index];
   const runs = Atomics.load(marks, index);
   if (runs > 1 + (options.retries ?? 0)) tally.doubled.push(`${name} has started ${runs} times`);
   if (outcome === undefined) {
     tally.lost.push(`${name} has not settled after ${DEADLINE / 1000} s`);
   } else if ("value" in outcome) {
     tally.ends.done++;
+    if (kind === "leaving") tally.left[HANDLE_KINDS[amount]]++;
     if (runs === 0) tally.wrong.push(`${name} is done and has not run`);
     if (!isDeepStrictEqual(outcome.value, work.resultOf(place))) tally.wrong.push(`${name} gave ${outcome.value}`);
     const first = place.prerequisites.find((prerequisite) => !fulfilled(flown, prerequisite));

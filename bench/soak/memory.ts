@@ -23,17 +23,25 @@ export class MemoryLog {
     return [resident, shared, heap].map(inMebibytes);
   }
 
-  /** The means of the first and the last quarter. */
+  /** The means of the three thirds of the run, and the most in each: what grows without bound grows after the first as well. */
   summary(): string {
-    const quarter = Math.max(1, this.#samples.length >> 2);
-    const first = this.#samples.slice(0, quarter);
-    const last = this.#samples.slice(-quarter);
-    return (["resident", "shared", "heap"] as const)
-      .map((what) => `${what} ${meanOf(first, what)} → ${meanOf(last, what)} MiB`)
-      .join(", ");
+    const { length } = this.#samples;
+    const thirds = [0, 1, 2].map((k) => {
+      const start = Math.floor((k * length) / 3);
+      return this.#samples.slice(start, Math.max(start + 1, Math.floor(((k + 1) * length) / 3)));
+    });
+    const lines = (["resident", "shared", "heap"] as const).map((what) => {
+      const cells = thirds.map((samples) => `${meanOf(samples, what)} (${mostOf(samples, what)})`);
+      return `| ${what} | ${cells.join(" | ")} |`;
+    });
+    return ["| mean (most), MiB | first third | second | last |", "|---|--:|--:|--:|", ...lines].join("\n");
   }
 }
 
 function meanOf(samples: readonly Sample[], what: keyof Sample): string {
   return inMebibytes(samples.reduce((sum, sample) => sum + sample[what], 0) / samples.length);
+}
+
+function mostOf(samples: readonly Sample[], what: keyof Sample): string {
+  return inMebibytes(Math.max(...samples.map((sample) => sample[what])));
 }

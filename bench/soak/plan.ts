@@ -1,5 +1,6 @@
 /** A random graph of jobs of all kinds: what is to be submitted, not yet how it goes. */
 import type { JobOptions } from "heddle";
+import { HANDLE_KINDS } from "./handles.js";
 import type { Random } from "./random.js";
 import * as work from "./work.js";
 
@@ -13,13 +14,14 @@ export const FUNCTIONS = {
   failing: work.failing,
   exiting: work.exiting,
   throwingOutside: work.throwingOutside,
+  leaving: work.leaving,
 };
 export type JobKind = keyof typeof FUNCTIONS;
 
 export interface PlannedJob {
   readonly kind: JobKind;
   readonly place: work.Place;
-  /** Milliseconds, children or an exit code. */
+  /** Milliseconds, children, an exit code or the number of a kind of handle. */
   readonly amount: number;
   readonly options: JobOptions;
 }
@@ -80,6 +82,7 @@ function randomPrerequisites(random: Random, index: number, fan: number): number
 function randomKind(random: Random): JobKind {
   if (random.oneIn(80)) return "failing";
   if (random.oneIn(3000)) return random.of(["exiting", "throwingOutside"]);
+  if (random.oneIn(60)) return "leaving";
   if (random.oneIn(8)) return random.of(["asynchronous", "awaitingParent"]);
   if (random.oneIn(10)) return random.of(["parent", "groupParent"]);
   return "plain";
@@ -92,6 +95,7 @@ function planned(random: Random, kind: JobKind, place: work.Place, abort: AbortC
 function randomAmount(random: Random, kind: JobKind): number {
   if (kind === "asynchronous" || kind === "throwingOutside") return random.below(LONGEST_DELAY);
   if (kind === "exiting") return random.of(EXIT_CODES);
+  if (kind === "leaving") return random.below(HANDLE_KINDS.length);
   if (kind === "plain") return random.oneIn(8) ? random.below(LONGEST_JOB + 1) : 0;
   return random.below(MOST_CHILDREN);
 }

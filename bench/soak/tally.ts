@@ -1,5 +1,7 @@
 /** What became of the jobs, and what ought not to have happened. */
 
+import { HANDLE_KINDS, type HandleKind } from "./handles.js";
+
 /** How a job may end. */
 export const ENDS = ["done", "failed", "dependency failed", "cancelled", "timed out", "crashed"] as const;
 export type End = (typeof ENDS)[number];
@@ -14,6 +16,8 @@ export class Tally {
   readonly lost: string[] = [];
   readonly wrong: string[] = [];
   readonly doubled: string[] = [];
+  /** Handles that jobs have left open. */
+  readonly left = Object.fromEntries(HANDLE_KINDS.map((kind) => [kind, 0])) as Record<HandleKind, number>;
   graphs = 0;
 
   get settled(): number {

@@ -1,5 +1,6 @@
 /** The job functions of the soak program. */
 import { group, run } from "heddle/job";
+import { HANDLE_KINDS, leaveOpen } from "./handles.js";
 
 /** Where the jobs of a graph say what they have seen: for each job how often it has started, then whether it has ended; then faults. */
 export type Marks = Int32Array;
@@ -80,6 +81,13 @@ export function throwingOutside(marks: Marks, place: Place, milliseconds: number
   setTimeout(() => {
     throw new RangeError(MEANT);
   }, milliseconds);
+  return end(marks, place);
+}
+
+/** Ends, and leaves a handle open. */
+export function leaving(marks: Marks, place: Place, kind: number): unknown {
+  begin(marks, place);
+  leaveOpen(HANDLE_KINDS[kind]);
   return end(marks, place);
 }
 

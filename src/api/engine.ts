@@ -91,6 +91,7 @@ export class Engine {
     this.runner = new JobRunner(functions, report);
     this.context = new Context(buffer, layout, me, this.runner, concurrency, endStretch);
     this.codec = new Codec(this.context, links, new HandleCodec(this));
+    this.context.takeIn = () => this.codec.objects.receive();
     this.signals = new JobSignals(this.context);
     const runHere = () => this.#onMain(() => runMainJobs(this.context));
     this.listener = new Listener(this.context, this.runner, this.signals, runHere);

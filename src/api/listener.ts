@@ -235,6 +235,7 @@ export class Listener {
     const { events, memory, me } = this.#context;
     const word = events.wordOf(me);
     while (!this.#stopped) {
+      this.#context.takeIn();
       this.#announce();
       const state = this.#open > 0 ? LISTENING : URGENT;
       // After the announcement: what has finished before it is found here, what finishes later wakes us.

@@ -112,8 +112,8 @@ export class Context {
   watch: () => void = () => {};
   /** On the main thread: groups whose owners have died, and which have still jobs to finish. */
   orphanGroups: number[] = [];
-  /** To be called after a recovery that this thread has not known of. */
-  onRecovery: () => void = () => {};
+  /** Takes in what other threads have sent: after a recovery that this thread has not known of, and when it has slept. */
+  takeIn: () => void = () => {};
   /** Asynchronous jobs of this thread that have started and not finished, and how many there may be: see asynchronous.ts. */
   suspended = 0;
   readonly concurrency: number;
@@ -253,7 +253,7 @@ export class Context {
       const epoch = Atomics.load(i32, H_EPOCH);
       if ((epoch & 1) === 0) {
         this.epoch = epoch;
-        this.onRecovery();
+        this.takeIn();
         return;
       }
       Atomics.store(i32, word, before);

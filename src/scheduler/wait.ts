@@ -215,6 +215,7 @@ function sleep(context: Context, target: Settleable, foreign: boolean): number {
     }
     context.setActivity(BUSY);
     drainFinished(context);
+    context.takeIn();
     // Also if it was woken: as long as that happens often, it would never be time for it.
     context.watch();
   }
@@ -259,6 +260,7 @@ function sleepBlocked(context: Context, target: Settleable, postponedSome: boole
     hopeless = !woken && nobodyCanGoOn(context);
     context.setActivity(BUSY);
     watch(context);
+    context.takeIn();
     context.watch();
   }
   drainFinished(context);
@@ -297,6 +299,7 @@ function dozeOff(context: Context, target: Outsider, postponedSome: boolean, for
   context.setActivity(BUSY);
   events.cancel(me, LISTENING);
   drainFinished(context);
+  context.takeIn();
   context.watch();
   return ON;
 }

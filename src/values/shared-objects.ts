@@ -171,6 +171,13 @@ export class SharedObjects implements ObjectNumbers {
     });
     this.#mostGiven = Math.max(MOST_GIVEN, 2 * this.#given.length);
     this.#bytes = 0;
+    this.#wakeOthers();
+  }
+
+  /** Who sleeps is to take in what it was told: until then, the objects that were sent to it lie in its port. */
+  #wakeOthers(): void {
+    const { events, me, threads } = this.#context;
+    for (let thread = 0; thread < threads; thread++) if (thread !== me) events.notify(thread, true);
   }
 
   #tellAll(message: Introduction): void {

@@ -9,12 +9,15 @@ import { DependencyFailedError, JobCancelledError, JobFailedError } from "heddle
 import { Cluster, type ClusterJob, type Run } from "heddle/cluster";
 import { PgBoss } from "pg-boss";
 import { HANGS, PATIENCE, until } from "../support/hangs.js";
+import { LONG, ONLY_LONG } from "../support/long.js";
 import * as work from "./support/cluster-work.js";
 import { folder, linesOf } from "./support/clusters.js";
 import { lossyProxy } from "./support/lossy-proxy.js";
 import { BIN, freshSchema, NO_SERVER, restartServer, startProcess } from "./support/postgres.js";
 
 const OPTIONS = { ...HANGS, skip: NO_SERVER };
+/** It takes long until the loss of a process is noticed. */
+const LONG_OPTIONS = { ...OPTIONS, ...(!LONG && ONLY_LONG) };
 const PROCESSES = 3;
 
 /** A cluster with worker processes. */
@@ -76,7 +79,7 @@ test("processes share the jobs; others watch and attach", OPTIONS, async (t) => 
   assert.equal((await attached.done).completed, 61);
 });
 
-test("workers are killed again and again: every job gets its outcome, once", OPTIONS, async (t) => {
+test("workers are killed again and again: every job gets its outcome, once", LONG_OPTIONS, async (t) => {
   const { cluster, processes, start } = await withProcesses(t);
   const fails = new Set([30, 37]);
   const { graph, jobs, expected } = layered(cluster, 12, 20, fails);
@@ -115,23 +118,27 @@ test("the server crashes in the middle: the run goes on", OPTIONS, async (t) => 
   assert.ok(errors.length > 0);
 });
 
-test("a job that takes its worker with it fails when it may not be tried again; the run ends", OPTIONS, async (t) => {
-  const { cluster } = await withProcesses(t, 2);
-  const graph = cluster.graph();
-  const kills = graph.spawn(work.killProcess).with({ retries: 0 });
-  const next = graph.spawn(work.add, 1, 1).after(kills);
-  const other = graph.spawn(work.add, 1, 2);
-  const run = await cluster.submit(graph);
-  await assert.rejects(run.result(kills), (error: Error) => {
-    assert.ok(error instanceof JobFailedError);
-    assert.equal((error.cause as Error).name, "WorkerLostError");
-    assert.match(error.message, /job "killProcess" failed: its worker was lost.*attempt 1, and the last one/);
-    return true;
-  });
-  await assert.rejects(run.result(next), DependencyFailedError);
-  assert.equal(await run.result(other), 3);
-  assert.equal((await run.done).failed, 2);
-});
+test(
+  "a job that takes its worker with it fails when it may not be tried again; the run ends",
+  LONG_OPTIONS,
+  async (t) => {
+    const { cluster } = await withProcesses(t, 2);
+    const graph = cluster.graph();
+    const kills = graph.spawn(work.killProcess).with({ retries: 0 });
+    const next = graph.spawn(work.add, 1, 1).after(kills);
+    const other = graph.spawn(work.add, 1, 2);
+    const run = await cluster.submit(graph);
+    await assert.rejects(run.result(kills), (error: Error) => {
+      assert.ok(error instanceof JobFailedError);
+      assert.equal((error.cause as Error).name, "WorkerLostError");
+      assert.match(error.message, /job "killProcess" failed: its worker was lost.*attempt 1, and the last one/);
+      return true;
+    });
+    await assert.rejects(run.result(next), DependencyFailedError);
+    assert.equal(await run.result(other), 3);
+    assert.equal((await run.done).failed, 2);
+  },
+);
 
 test("SIGTERM: running jobs finish, then the process ends", OPTIONS, async (t) => {
   const at = folder(t);

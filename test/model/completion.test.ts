@@ -6,6 +6,7 @@ import type { Context } from "../../dist/scheduler/context.js";
 import { catches, holds, sameNumbers } from "./support/check.js";
 import type { Outcome } from "./support/explore.js";
 import type { Library } from "./support/library.js";
+import { holdsInLong } from "./support/long.js";
 import { exploreThreads, listenUntil, type Thread } from "./support/threads.js";
 import {
   deliveredOn,
@@ -105,7 +106,7 @@ holds("completion: an owner waits for a job", waiting);
 holds("completion: an owner waits for a job that fails", failing);
 holds("completion: an owner sweeps, and then waits", sweeping);
 holds("completion: an owner waits for a job that another one follows", followed);
-holds("completion: an owner listens for two jobs", listening);
+holdsInLong("completion: an owner listens for two jobs", listening);
 
 const finish = "scheduler/finish";
 

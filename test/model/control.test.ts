@@ -7,6 +7,7 @@ import type { Context } from "../../dist/scheduler/context.js";
 import { catches, holds } from "./support/check.js";
 import type { Outcome } from "./support/explore.js";
 import type { Library } from "./support/library.js";
+import { holdsInLong } from "./support/long.js";
 import { exploreThreads, listenUntil, type Thread } from "./support/threads.js";
 import {
   CANCELLED,
@@ -263,7 +264,7 @@ holds("control: a cancelled job is finished by its owner or by who takes it from
 holds("control: a job of the main thread ends in time or not", timing);
 holds("control: a job that its owner executes ends in time or not", timingOwn);
 holds("control: a job of another thread ends in time or not", timingApart);
-holds("control: a job is cancelled, asked to stop, timed out, or ends", timingAndAsking);
+holdsInLong("control: a job is cancelled, asked to stop, timed out, or ends", timingAndAsking);
 holds("control: a job in the slot of one that was timed out, or almost", recycling);
 
 const control = "scheduler/control";

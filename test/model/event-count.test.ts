@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { catches, holds } from "./support/check.js";
 import { AGAIN, explore, type Outcome, type Program } from "./support/explore.js";
 import type { Library } from "./support/library.js";
+import { holdsInLong } from "./support/long.js";
 
 const BASE = 16;
 /** A word for each of two waiters, set by the notifier. */
@@ -122,7 +123,7 @@ function searching(library: Library) {
 holds("event count: a waiter and a notifier", one);
 holds("event count: two waiters and a notifier", two);
 holds("event count: a wake for one thread beside one for any", targeted);
-holds("event count: two workers, one of which searches, and a producer", searching);
+holdsInLong("event count: two workers, one of which searches, and a producer", searching);
 
 const file = "sync/event-count";
 

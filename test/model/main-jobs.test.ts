@@ -6,6 +6,7 @@ import type { Context } from "../../dist/scheduler/context.js";
 import { catches, holds, sameNumbers } from "./support/check.js";
 import type { Outcome } from "./support/explore.js";
 import type { Library } from "./support/library.js";
+import { holdsInLong } from "./support/long.js";
 import { exploreThreads, type Thread } from "./support/threads.js";
 import { linkJobs, newJob, ranOn, setUpJobs, smallLayout } from "./support/world.js";
 
@@ -120,7 +121,7 @@ const waiting = (library: Library) => push(library, 1, wait(library));
 
 holds("jobs of the main thread: it listens, two threads push", listening);
 holds("jobs of the main thread: it waits, a thread pushes", waiting);
-holds("jobs of the main thread: a worker stops after what follows one", stop);
+holdsInLong("jobs of the main thread: a worker stops after what follows one", stop);
 
 const file = "scheduler/main-jobs";
 

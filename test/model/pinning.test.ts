@@ -8,6 +8,7 @@ import type { Words } from "../../dist/sync/words.js";
 import { catches, holds, sameNumbers } from "./support/check.js";
 import type { Outcome } from "./support/explore.js";
 import type { Library } from "./support/library.js";
+import { holdsInLong } from "./support/long.js";
 import { exploreThreads, listenUntil, type Thread } from "./support/threads.js";
 import { deliveredOn, guard, guardOf, Handle, newJob, queued, resultOf, smallLayout } from "./support/world.js";
 
@@ -294,14 +295,14 @@ const linkedWhileScheduled = (library: Library) =>
   );
 
 holds("pinning: a job is linked after one whose slot is given back", linkedWhileDelivered);
-holds("pinning: a job is linked after one that finishes, and whose slot is given back", linkedWhileFinished);
+holdsInLong("pinning: a job is linked after one that finishes, and whose slot is given back", linkedWhileFinished);
 holds(
   "pinning: a job is scheduled while the one before it finishes, and its slot is given back",
   scheduledWhileFinished,
 );
-holds("pinning: a job is linked before one that is being scheduled, and finishes", linkedAfterSearch);
+holdsInLong("pinning: a job is linked before one that is being scheduled, and finishes", linkedAfterSearch);
 holds("pinning: an owner looks at a job that another thread looks at", polled);
-holds("pinning: a job is observed while it finishes", observed);
+holdsInLong("pinning: a job is observed while it finishes", observed);
 holds("pinning: two threads schedule a job", scheduledTwice);
 holds("pinning: a job is scheduled while another thread links one before it", linkedWhileScheduled);
 

@@ -5,6 +5,7 @@ import type { Words } from "../../dist/sync/words.js";
 import { catches, holds } from "./support/check.js";
 import { explore, type Program } from "./support/explore.js";
 import type { Library } from "./support/library.js";
+import { holdsInLong } from "./support/long.js";
 import { contextOn, type Sizes, setUp, smallLayout } from "./support/world.js";
 
 /** Takes and gives cells, and writes its mark over the words of those that it holds. */
@@ -100,7 +101,7 @@ const limited = (library: Library) =>
 
 holds("pool: batches go from one thread to two others", exchanging);
 holds("pool: two threads carve a region up", carving);
-holds("pool: two threads add regions", regions);
+holdsInLong("pool: two threads add regions", regions);
 holds("pool: three threads carve up to the limit", limited);
 
 const file = "memory/pool";

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import type { Job } from "heddle";
 import { group, run, spawn } from "heddle/job";
 /** Job functions for the tests. */
@@ -264,4 +266,18 @@ export function waitForMain(value: number): number {
   const job = spawn(echoInside, value).with({ on: "main" }).schedule();
   run(later<number>, 0, 1);
   return job.wait();
+}
+
+/** Has jobs fill as many new shared arrays, one after the other. */
+export function shareInside(count: number, bytes: number): void {
+  for (let k = 0; k < count; k++) run(fillBytes, new Uint8Array(new SharedArrayBuffer(bytes))).wait();
+}
+export function fillBytes(bytes: Uint8Array): void {
+  bytes.fill(1);
+}
+/** How many bytes of buffers that this thread has made are not freed; collects garbage before. */
+export function bytesLeft(): number {
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc")();
+  return process.memoryUsage().arrayBuffers;
 }
