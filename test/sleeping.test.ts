@@ -5,40 +5,46 @@ import type { AddressInfo, Socket } from "node:net";
 import test from "node:test";
 import { BroadcastChannel } from "node:worker_threads";
 import { shared } from "heddle";
+import * as computing from "./support/computing-work.js";
 import { HANGS, settled, until } from "./support/hangs.js";
 import * as work from "./support/sleeping-work.js";
 import { withSystem } from "./support/systems.js";
 
 const MODULE = new URL("./support/sleeping-work.js", import.meta.url);
+const COMPUTING = new URL("./support/computing-work.js", import.meta.url);
 const ONE = { threads: 1 };
 
-for (const name of ["ask", "askByFetch"] as const) {
-  test(`${name}: a connection that the server has closed while the worker slept is not used again`, HANGS, async () => {
-    const open = new Set<Socket>();
-    let connections = 0;
-    const server = createServer((_, response) => response.end("hello"));
-    server.on("connection", (socket) => {
-      connections++;
-      open.add(socket);
-      socket.on("close", () => open.delete(socket));
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const { port } = server.address() as AddressInfo;
-    await withSystem(
-      ONE,
-      async (jobs) => {
-        for (let round = 1; round <= 5; round++) {
-          assert.equal(await jobs.run(work[name], port), "hello");
-          assert.equal(connections, round);
-          // The server says that it closes the connection; it closes when the worker has closed it too.
-          for (const socket of open) socket.end();
-          await until(() => open.size === 0);
-        }
-      },
-      MODULE,
-    );
-    await new Promise((resolve) => server.close(resolve));
-  });
+for (const ask of [work.ask, work.askByFetch]) {
+  test(
+    `${ask.name}: a connection that the server has closed while the worker slept is not used again`,
+    HANGS,
+    async () => {
+      const open = new Set<Socket>();
+      let connections = 0;
+      const server = createServer((_, response) => response.end("hello"));
+      server.on("connection", (socket) => {
+        connections++;
+        open.add(socket);
+        socket.on("close", () => open.delete(socket));
+      });
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      const { port } = server.address() as AddressInfo;
+      await withSystem(
+        ONE,
+        async (jobs) => {
+          for (let round = 1; round <= 5; round++) {
+            assert.equal(await jobs.run(ask, port), "hello");
+            assert.equal(connections, round);
+            // The server closes the connection; it is gone when the worker has closed it too.
+            for (const socket of open) socket.end();
+            await until(() => open.size === 0);
+          }
+        },
+        MODULE,
+      );
+      await new Promise((resolve) => server.close(resolve));
+    },
+  );
 }
 
 test("a timer that was unref'd ticks while its worker has nothing to do", HANGS, async () => {
@@ -92,13 +98,13 @@ test("a worker that only computes blocks while it has nothing to do", HANGS, asy
   await withSystem(
     ONE,
     async (jobs) => {
-      const before = await jobs.run(work.idle);
+      const before = await jobs.run(computing.idle);
       for (let k = 0; k < 20; k++) {
-        assert.equal(await jobs.run(work.compute), 3);
+        assert.equal(await jobs.run(computing.compute), 3);
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
-      assert.equal(await jobs.run(work.idle), before);
+      assert.equal(await jobs.run(computing.idle), before);
     },
-    MODULE,
+    COMPUTING,
   );
 });

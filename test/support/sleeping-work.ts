@@ -1,6 +1,5 @@
 /** Job functions that open something which outlasts them, and others that look what has become of it. */
 import { Agent, get } from "node:http";
-import { performance } from "node:perf_hooks";
 import { BroadcastChannel, MessageChannel } from "node:worker_threads";
 
 const agent = new Agent({ keepAlive: true });
@@ -47,15 +46,4 @@ export function hear(heard: Int32Array): void {
 export function follow(cells: Int32Array): void {
   const { value } = Atomics.waitAsync(cells, 0, 0);
   void Promise.resolve(value).then(() => Atomics.store(cells, 1, 1));
-}
-
-/** How long this thread's event loop has been idle, in milliseconds: it is not, while the thread is blocked. */
-export function idle(): number {
-  return performance.eventLoopUtilization().idle;
-}
-
-/** Computes, and spawns promises, which open nothing. */
-export async function compute(): Promise<number> {
-  await null;
-  return structuredClone({ a: [1, 2, 3] }).a.length;
 }
