@@ -50,6 +50,7 @@ import { failureOf, toError } from "./failure-errors.js";
 import type { Functions } from "./functions.js";
 import type { Group } from "./group.js";
 import { Job } from "./job.js";
+import type { JobContexts } from "./job-contexts.js";
 import type { JobSignals } from "./job-signals.js";
 import { Lending, type Loan } from "./lending.js";
 import { type Deferred, DONE, FAILED, Outcomes, SHARING, SHARING_LOG } from "./outcomes.js";
@@ -64,6 +65,7 @@ export class JobRunner implements Runner {
   #codec!: Codec;
   #cancellations!: Cancellations;
   #signals!: JobSignals;
+  #contexts!: JobContexts;
   /** Where the outcome of each slot's job goes: the number of the outcomes and the place in them; or NOWHERE or KEPT. */
   #places = new Int32Array(0);
   /** The outcomes with pending jobs, by number; and numbers that are free. */
@@ -90,6 +92,7 @@ export class JobRunner implements Runner {
     this.#codec = engine.codec;
     this.#cancellations = engine.cancellations;
     this.#signals = engine.signals;
+    this.#contexts = engine.contexts;
   }
 
   /** Makes the handle of a new job. */
@@ -122,7 +125,7 @@ export class JobRunner implements Runner {
     if (header & F_CONTROLLED) return this.#runControlled(fn, slot, header);
     let result: unknown;
     try {
-      result = this.#call(fn, slot, header);
+      result = this.#invoke(fn, slot, header);
     } catch (error) {
       this.#context.enter();
       this.#fail(slot, error);
@@ -152,7 +155,7 @@ export class JobRunner implements Runner {
     let result: unknown;
     try {
       try {
-        result = this.#call(fn, slot, header);
+        result = this.#invoke(fn, slot, header);
       } finally {
         this.#context.enter();
       }
@@ -234,6 +237,19 @@ export class JobRunner implements Runner {
     if (failed) this.#fail(slot, outcome);
     else if ((header & F_GROUP) === 0) this.#writeResult(slot, outcome);
     finishSuspended(this.#context, slot);
+  }
+
+  /** As `#call`, in the job's context. */
+  #invoke(fn: (...args: unknown[]) => unknown, slot: number, header: number): unknown {
+    const contexts = this.#contexts;
+    if (contexts.matter(header)) return contexts.call(slot, () => this.#call(fn, slot, header));
+    let result: unknown;
+    try {
+      result = this.#call(fn, slot, header);
+    } finally {
+      result = contexts.ended(result);
+    }
+    return result;
   }
 
   /** Calls a job's function, and leaves the scheduler for it: whoever calls this enters again, also when it throws. */
@@ -361,6 +377,7 @@ export class JobRunner implements Runner {
     if (index >= this.#places.length) return NOWHERE;
     const place = this.#places[index];
     this.#places[index] = NOWHERE;
+    this.#contexts.forget(slot);
     // What it was lent, it needs no more.
     if (this.#context.pinning) this.lending.end(slot);
     return place;
