@@ -2,9 +2,8 @@
  * In which asynchronous context (AsyncLocalStorage) jobs run: a job of the main thread in that in which it was given to it, each
  * other one in that of nobody, so that it neither sees nor changes what another, or the code that waits for it, has entered.
  */
-import { F_MAIN } from "../memory/layout.js";
-import { ceaseToNotice, contextsInUse, type Kept, keepContext, leaveEntered, runIn } from "../platform/contexts.js";
-import type { Context } from "../scheduler/context.js";
+import { ceaseToNotice, contextsInUse, copyOf, type Kept, keepContext, leaveEntered } from "../platform/contexts.js";
+import { type Context, MAIN } from "../scheduler/context.js";
 import { isThenable } from "../values/thenable.js";
 
 export class JobContexts {
@@ -18,7 +17,7 @@ export class JobContexts {
 
   /** The job of `slot`, which only the main thread runs, is to run in the context in which this is called. */
   keep(slot: number): void {
-    this.#kept.set(slot, keepContext());
+    if (contextsInUse()) this.#kept.set(slot, keepContext());
   }
 
   /** The job of `slot` has settled. */
@@ -26,33 +25,36 @@ export class JobContexts {
     if (this.#kept.size > 0) this.#kept.delete(slot);
   }
 
-  /** Whether a job with this `header` is to be called with `call`. */
-  matter(header: number): boolean {
-    return contextsInUse() || (header & F_MAIN) !== 0;
+  /** A context in which to call the function of the job of `slot`; then `leave`. */
+  enter(slot: number): Kept {
+    // It takes more of the stack than others; the main thread's is small.
+    if (this.#context.me === MAIN) this.#context.depth++;
+    return copyOf(this.#kept.get(slot));
   }
 
-  /** Calls the function of the job of `slot` in its context. */
-  call(slot: number, job: () => unknown): unknown {
-    try {
-      return runIn(() => heeded(job()), this.#kept.get(slot));
-    } finally {
-      if (this.#context.waiting.length === 0) ceaseToNotice();
-    }
+  /** A job's function that was called in a context has returned or thrown. */
+  leave(): void {
+    if (this.#context.me === MAIN) this.#context.depth--;
+    this.#end();
   }
 
-  /** A job that was called without `call` has ended. @returns `result`, which it has given */
-  ended<R>(result: R): R | Promise<unknown> {
+  /** A job's function that was called without a context has given `result`, or thrown. @returns what it has given */
+  leaveNone<R>(result: R): R | Promise<unknown> {
     if (!contextsInUse()) return result;
     try {
       return heeded(result);
     } finally {
       leaveEntered();
-      if (this.#context.waiting.length === 0) ceaseToNotice();
+      this.#end();
     }
+  }
+
+  #end(): void {
+    if (this.#context.waiting.length === 0) ceaseToNotice();
   }
 }
 
 /** Has a lazy promise, which begins when it is awaited, do so in the job's own context. */
-function heeded<R>(result: R): R | Promise<unknown> {
+export function heeded<R>(result: R): R | Promise<unknown> {
   return isThenable(result) ? Promise.resolve(result) : result;
 }

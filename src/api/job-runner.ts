@@ -12,6 +12,7 @@ import {
   slotAt,
   slotIndex,
 } from "../memory/layout.js";
+import { contextsInUse } from "../platform/contexts.js";
 import { now } from "../platform/node.js";
 import { suspend } from "../scheduler/asynchronous.js";
 import type { Context, Runner } from "../scheduler/context.js";
@@ -50,7 +51,7 @@ import { failureOf, toError } from "./failure-errors.js";
 import type { Functions } from "./functions.js";
 import type { Group } from "./group.js";
 import { Job } from "./job.js";
-import type { JobContexts } from "./job-contexts.js";
+import { heeded, type JobContexts } from "./job-contexts.js";
 import type { JobSignals } from "./job-signals.js";
 import { Lending, type Loan } from "./lending.js";
 import { type Deferred, DONE, FAILED, Outcomes, SHARING, SHARING_LOG } from "./outcomes.js";
@@ -123,10 +124,14 @@ export class JobRunner implements Runner {
   run(slot: number, header: number): boolean {
     const fn = this.#functions.get(header & FUNCTION_MASK);
     if (header & F_CONTROLLED) return this.#runControlled(fn, slot, header);
+    const apart = contextsInUse();
     let result: unknown;
     try {
-      result = this.#invoke(fn, slot, header);
+      // Here, and not in a function of its own, as each one on the stack makes it less deep that jobs can wait inside jobs.
+      result = apart ? this.#callApart(fn, slot, header) : this.#call(fn, slot, header);
+      if (!apart) result = this.#contexts.leaveNone(result);
     } catch (error) {
+      if (!apart) this.#contexts.leaveNone(undefined);
       this.#context.enter();
       this.#fail(slot, error);
       return false;
@@ -152,11 +157,13 @@ export class JobRunner implements Runner {
 
   /** As `run`, for a job that may have been cancelled or timed out when its function returns: then its outcome may not count. */
   #runControlled(fn: (...args: unknown[]) => unknown, slot: number, header: number): boolean {
+    const apart = contextsInUse();
     let result: unknown;
     try {
       try {
-        result = this.#invoke(fn, slot, header);
+        result = apart ? this.#callApart(fn, slot, header) : this.#call(fn, slot, header);
       } finally {
+        if (!apart) result = this.#contexts.leaveNone(result);
         this.#context.enter();
       }
       if (isThenable(result)) {
@@ -240,16 +247,18 @@ export class JobRunner implements Runner {
   }
 
   /** As `#call`, in the job's context. */
-  #invoke(fn: (...args: unknown[]) => unknown, slot: number, header: number): unknown {
+  #callApart(fn: (...args: unknown[]) => unknown, slot: number, header: number): unknown {
     const contexts = this.#contexts;
-    if (contexts.matter(header)) return contexts.call(slot, () => this.#call(fn, slot, header));
-    let result: unknown;
+    const context = contexts.enter(slot);
     try {
-      result = this.#call(fn, slot, header);
+      return context.runInAsyncScope(this.#callThere, this, fn, slot, header);
     } finally {
-      result = contexts.ended(result);
+      contexts.leave();
     }
-    return result;
+  }
+
+  #callThere(fn: (...args: unknown[]) => unknown, slot: number, header: number): unknown {
+    return heeded(this.#call(fn, slot, header));
   }
 
   /** Calls a job's function, and leaves the scheduler for it: whoever calls this enters again, also when it throws. */

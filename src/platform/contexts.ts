@@ -51,9 +51,14 @@ export function keepContext(): Kept {
   return ownResource();
 }
 
-/** Calls `work` in a kept context, which stays as it is whatever `work` enters; without one, in that of nobody. */
-export function runIn<R>(work: () => R, context: Kept = root): R {
-  return context.runInAsyncScope(() => ownResource().runInAsyncScope(work));
+/** A copy of a kept context, which stays as it is whatever is entered in the copy; without one, of that of nobody. */
+export function copyOf(context: Kept = root): Kept {
+  return context.runInAsyncScope(ownResource);
+}
+
+/** Calls `work` in a copy of a kept context, or of that of nobody. */
+export function runIn<R>(work: () => R, context?: Kept): R {
+  return copyOf(context).runInAsyncScope(work);
 }
 
 /** Tells how to find out whether code runs here that `leaveEntered`, or at least `ceaseToNotice`, is called after. */
