@@ -17,7 +17,7 @@ export class JobContexts {
 
   /** The job of `slot`, which only the main thread runs, is to run in the context in which this is called. */
   keep(slot: number): void {
-    if (contextsInUse()) this.#kept.set(slot, keepContext());
+    if (contextsInUse) this.#kept.set(slot, keepContext());
   }
 
   /** The job of `slot` has settled. */
@@ -38,9 +38,8 @@ export class JobContexts {
     this.#end();
   }
 
-  /** A job's function that was called without a context has given `result`, or thrown. @returns what it has given */
+  /** A job's function has given `result`, or thrown, that was called without a context, before any was in use. @returns what it has given */
   leaveNone<R>(result: R): R | Promise<unknown> {
-    if (!contextsInUse()) return result;
     try {
       return heeded(result);
     } finally {

@@ -124,20 +124,20 @@ export class JobRunner implements Runner {
   run(slot: number, header: number): boolean {
     const fn = this.#functions.get(header & FUNCTION_MASK);
     if (header & F_CONTROLLED) return this.#runControlled(fn, slot, header);
-    const apart = contextsInUse();
+    const apart = contextsInUse;
     let result: unknown;
     try {
       // Here, and not in a function of its own, as each one on the stack makes it less deep that jobs can wait inside jobs.
       result = apart ? this.#callApart(fn, slot, header) : this.#call(fn, slot, header);
-      if (!apart) result = this.#contexts.leaveNone(result);
     } catch (error) {
-      if (!apart) this.#contexts.leaveNone(undefined);
+      if (contextsInUse && !apart) this.#contexts.leaveNone(undefined);
       this.#context.enter();
       this.#fail(slot, error);
       return false;
     }
     this.#context.enter();
     try {
+      if (contextsInUse && !apart) result = this.#contexts.leaveNone(result);
       if (isThenable(result)) {
         void this.#suspend(slot, header, result);
         return true;
@@ -157,13 +157,13 @@ export class JobRunner implements Runner {
 
   /** As `run`, for a job that may have been cancelled or timed out when its function returns: then its outcome may not count. */
   #runControlled(fn: (...args: unknown[]) => unknown, slot: number, header: number): boolean {
-    const apart = contextsInUse();
+    const apart = contextsInUse;
     let result: unknown;
     try {
       try {
         result = apart ? this.#callApart(fn, slot, header) : this.#call(fn, slot, header);
       } finally {
-        if (!apart) result = this.#contexts.leaveNone(result);
+        if (contextsInUse && !apart) result = this.#contexts.leaveNone(result);
         this.#context.enter();
       }
       if (isThenable(result)) {

@@ -19,14 +19,15 @@ const { enterWith } = prototype;
 /** The context of nobody. Nothing of the user's runs in it itself, which could change it. */
 const root = ownResource();
 
-let used = false;
+/** Whether any context was ever entered on this thread. */
+export let contextsInUse = false;
 /** Whether code on this thread runs that may have entered contexts, though it was begun without one of its own. */
 let unprotected = () => false;
 /** What such code has entered. */
 const entered = new Set<Storage>();
 
 function note(): void {
-  used = true;
+  contextsInUse = true;
   if (!unprotected()) ceaseToNotice();
 }
 
@@ -39,12 +40,7 @@ const taps = [
   }),
 ];
 // Where they cannot be noticed, there may be some.
-if (taps.includes(undefined)) used = true;
-
-/** Whether any context was ever entered on this thread. */
-export function contextsInUse(): boolean {
-  return used;
-}
+if (taps.includes(undefined)) contextsInUse = true;
 
 /** Keeps the context in which this is called. */
 export function keepContext(): Kept {
