@@ -28,7 +28,7 @@ for (const ask of [work.ask, work.askByFetch]) {
         socket.on("close", () => open.delete(socket));
       });
       // It keeps nothing alive, should the test fail.
-    await new Promise<void>((resolve) => server.unref().listen(0, "127.0.0.1", resolve));
+      await new Promise<void>((resolve) => server.unref().listen(0, "127.0.0.1", resolve));
       const { port } = server.address() as AddressInfo;
       await withSystem(
         ONE,
