@@ -24,7 +24,7 @@ export function tap(object: object, name: string, called: (self: unknown) => voi
   };
 }
 
-/** Calls `tripped` when one of these methods is called for the first time; they are put back before that. */
+/** Calls `tripped` when one of these methods is called for the first time; they are put back before that. At once, if that could not be noticed. */
 export function trip(object: object, names: readonly string[], tripped: () => void): void {
   const present = names.filter((name) => Object.hasOwn(object, name));
   const putBack = present.map((name) =>
@@ -33,4 +33,5 @@ export function trip(object: object, names: readonly string[], tripped: () => vo
       tripped();
     }),
   );
+  if (putBack.includes(undefined)) tripped();
 }
