@@ -7,6 +7,7 @@ import { Links } from "./api/links.js";
 import type { WorkerMessage, WorkerStart } from "./api/messages.js";
 import { layoutFor } from "./memory/layout.js";
 import { hasPendingWork, onExit, parentPort, printThrough, stayAlive, turn, workerData } from "./platform/node.js";
+import { hasOpened, noticeOpening } from "./platform/opened.js";
 import { workerLoop } from "./scheduler/worker-loop.js";
 import { describe, isInstance } from "./values/describe.js";
 
@@ -50,7 +51,7 @@ async function main(): Promise<void> {
   printThrough((printed) => tell({ type: "printed", printed }));
   let functions: Functions;
   try {
-    functions = await load();
+    functions = await noticeOpening(load);
   } catch (error) {
     refuse(error);
     return;
@@ -75,6 +76,7 @@ async function main(): Promise<void> {
       return turn();
     },
     pending: () => engine.cancellations.listening || hasPendingWork(),
+    opened: hasOpened,
     awaiting: () => engine.listener.awaiting,
     called: () => engine.listener.hasNews(),
     between: () => {

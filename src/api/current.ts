@@ -1,7 +1,10 @@
 /** The system that executes jobs on this thread at present, for `heddle/job`. */
+import { setUnprotected } from "../platform/contexts.js";
 import type { Engine } from "./engine.js";
 
 let current: Engine | undefined;
+
+setUnprotected(() => current !== undefined && current.context.running !== 0);
 
 /** The engines of the systems that this thread has created. */
 const mainEngines = new Set<Engine>();

@@ -56,6 +56,7 @@ import type { Functions } from "./functions.js";
 import type { Group } from "./group.js";
 import { HandleCodec } from "./handle-codec.js";
 import { ForeignJob, isJob, type Job } from "./job.js";
+import { JobContexts } from "./job-contexts.js";
 import { JobRunner } from "./job-runner.js";
 import { JobSignals } from "./job-signals.js";
 import { Listener } from "./listener.js";
@@ -70,6 +71,7 @@ export class Engine {
   /** What cancels jobs of this thread, and what jobs that run here hear of it. */
   readonly cancellations: Cancellations;
   readonly signals: JobSignals;
+  readonly contexts: JobContexts;
   /** Called when a job was given a time limit. */
   onLimit: () => void = () => {};
   readonly #publish = () => holdNothingBack(this.context);
@@ -93,6 +95,7 @@ export class Engine {
     this.codec = new Codec(this.context, links, new HandleCodec(this));
     this.context.takeIn = () => this.codec.objects.receive();
     this.signals = new JobSignals(this.context);
+    this.contexts = new JobContexts(this.context);
     const runHere = () => this.#onMain(() => runMainJobs(this.context));
     this.listener = new Listener(this.context, this.runner, this.signals, runHere);
     this.cancellations = new Cancellations(this.context, () => this.listener.settle());

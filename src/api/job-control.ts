@@ -16,7 +16,7 @@ import {
   S_FUNCTION,
   SLOT_LOG,
 } from "../memory/layout.js";
-import type { Context } from "../scheduler/context.js";
+import { type Context, MAIN } from "../scheduler/context.js";
 import { controlOf, limit, openControl } from "../scheduler/control.js";
 import { isUnscheduled } from "../scheduler/graph.js";
 import { storeString } from "../values/strings.js";
@@ -59,7 +59,10 @@ function write(engine: Engine, job: Job<unknown>, checked: JobOptions): void {
   }
   const { i32 } = context.memory;
   if (priority !== undefined) i32[word] = (i32[word] & ~(F_HIGH | F_LOW)) | flagOf(priority);
-  if (on !== undefined) i32[word] |= F_MAIN;
+  if (on !== undefined) {
+    i32[word] |= F_MAIN;
+    if (context.me === MAIN) engine.contexts.keep(job._slot);
+  }
   const kinds = (priority === "high" || priority === "low" ? HAD_PRIORITY : 0) | (on === undefined ? 0 : HAD_MAIN);
   // Races with other threads that set the other bit. Before the job is scheduled: whoever makes it ready sees it.
   if ((i32[H_PRIORITIES] & kinds) !== kinds) Atomics.or(i32, H_PRIORITIES, kinds);

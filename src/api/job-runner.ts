@@ -12,6 +12,7 @@ import {
   slotAt,
   slotIndex,
 } from "../memory/layout.js";
+import { contextsInUse } from "../platform/contexts.js";
 import { now } from "../platform/node.js";
 import { suspend } from "../scheduler/asynchronous.js";
 import type { Context, Runner } from "../scheduler/context.js";
@@ -50,6 +51,7 @@ import { failureOf, toError } from "./failure-errors.js";
 import type { Functions } from "./functions.js";
 import type { Group } from "./group.js";
 import { Job } from "./job.js";
+import { heeded, type JobContexts } from "./job-contexts.js";
 import type { JobSignals } from "./job-signals.js";
 import { Lending, type Loan } from "./lending.js";
 import { type Deferred, DONE, FAILED, Outcomes, SHARING, SHARING_LOG } from "./outcomes.js";
@@ -64,6 +66,7 @@ export class JobRunner implements Runner {
   #codec!: Codec;
   #cancellations!: Cancellations;
   #signals!: JobSignals;
+  #contexts!: JobContexts;
   /** Where the outcome of each slot's job goes: the number of the outcomes and the place in them; or NOWHERE or KEPT. */
   #places = new Int32Array(0);
   /** The outcomes with pending jobs, by number; and numbers that are free. */
@@ -90,6 +93,7 @@ export class JobRunner implements Runner {
     this.#codec = engine.codec;
     this.#cancellations = engine.cancellations;
     this.#signals = engine.signals;
+    this.#contexts = engine.contexts;
   }
 
   /** Makes the handle of a new job. */
@@ -120,16 +124,20 @@ export class JobRunner implements Runner {
   run(slot: number, header: number): boolean {
     const fn = this.#functions.get(header & FUNCTION_MASK);
     if (header & F_CONTROLLED) return this.#runControlled(fn, slot, header);
+    const apart = contextsInUse;
     let result: unknown;
     try {
-      result = this.#call(fn, slot, header);
+      // Here, and not in a function of its own, as each one on the stack makes it less deep that jobs can wait inside jobs.
+      result = apart ? this.#callApart(fn, slot, header) : this.#call(fn, slot, header);
     } catch (error) {
+      if (contextsInUse && !apart) this.#contexts.leaveNone(undefined);
       this.#context.enter();
       this.#fail(slot, error);
       return false;
     }
     this.#context.enter();
     try {
+      if (contextsInUse && !apart) result = this.#contexts.leaveNone(result);
       if (isThenable(result)) {
         void this.#suspend(slot, header, result);
         return true;
@@ -149,11 +157,13 @@ export class JobRunner implements Runner {
 
   /** As `run`, for a job that may have been cancelled or timed out when its function returns: then its outcome may not count. */
   #runControlled(fn: (...args: unknown[]) => unknown, slot: number, header: number): boolean {
+    const apart = contextsInUse;
     let result: unknown;
     try {
       try {
-        result = this.#call(fn, slot, header);
+        result = apart ? this.#callApart(fn, slot, header) : this.#call(fn, slot, header);
       } finally {
+        if (contextsInUse && !apart) result = this.#contexts.leaveNone(result);
         this.#context.enter();
       }
       if (isThenable(result)) {
@@ -238,6 +248,21 @@ export class JobRunner implements Runner {
     if (failed) this.#fail(slot, outcome);
     else if ((header & F_GROUP) === 0) this.#writeResult(slot, outcome);
     finishSuspended(this.#context, slot);
+  }
+
+  /** As `#call`, in the job's context. */
+  #callApart(fn: (...args: unknown[]) => unknown, slot: number, header: number): unknown {
+    const contexts = this.#contexts;
+    const context = contexts.enter(slot);
+    try {
+      return context.runInAsyncScope(this.#callThere, this, fn, slot, header);
+    } finally {
+      contexts.leave();
+    }
+  }
+
+  #callThere(fn: (...args: unknown[]) => unknown, slot: number, header: number): unknown {
+    return heeded(this.#call(fn, slot, header));
   }
 
   /** Calls a job's function, and leaves the scheduler for it: whoever calls this enters again, also when it throws. */
@@ -365,6 +390,7 @@ export class JobRunner implements Runner {
     if (index >= this.#places.length) return NOWHERE;
     const place = this.#places[index];
     this.#places[index] = NOWHERE;
+    this.#contexts.forget(slot);
     // What it was lent, it needs no more.
     if (this.#context.pinning) this.lending.end(slot);
     return place;

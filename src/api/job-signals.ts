@@ -1,12 +1,19 @@
 /** What jobs that this thread executes are given to hear that they are to stop. */
 import { C_LIMIT, F_CONTROLLED, S_FUNCTION, SLOT_LOG } from "../memory/layout.js";
+import { type Kept, keepContext, runIn } from "../platform/contexts.js";
 import type { Context } from "../scheduler/context.js";
 import { controlOf, isAskedToStop, wasAborted } from "../scheduler/control.js";
+
+/** What a job was given when it asked for a signal, and in which context it did. */
+interface Asked {
+  readonly controller: AbortController;
+  readonly context: Kept;
+}
 
 export class JobSignals {
   readonly #context: Context;
   /** For jobs that have started here, not ended, and asked for a signal. */
-  readonly #controllers = new Map<number, AbortController>();
+  readonly #asked = new Map<number, Asked>();
 
   constructor(context: Context) {
     this.#context = context;
@@ -19,19 +26,20 @@ export class JobSignals {
 
   /** The signal that is aborted when the job of `slot`, which runs here, is to stop. */
   of(slot: number): AbortSignal {
-    let controller = this.#controllers.get(slot);
-    if (controller === undefined) {
-      controller = new AbortController();
+    let asked = this.#asked.get(slot);
+    if (asked === undefined) {
+      const controller = new AbortController();
       if (!this.#isControlled(slot)) return controller.signal;
-      this.#controllers.set(slot, controller);
+      asked = { controller, context: keepContext() };
+      this.#asked.set(slot, asked);
     }
-    this.#abortIfAsked(slot, controller);
-    return controller.signal;
+    this.#abortIfAsked(slot, asked.controller);
+    return asked.controller.signal;
   }
 
   /** The job of `slot` has ended. */
   forget(slot: number): void {
-    this.#controllers.delete(slot);
+    this.#asked.delete(slot);
   }
 
   /** Aborts the signals of suspended jobs that are to stop; not while a job runs here, which would not expect it. */
@@ -40,7 +48,9 @@ export class JobSignals {
     // What listens to them is the user's.
     this.#context.leave();
     try {
-      for (const [slot, controller] of this.#controllers) this.#abortIfAsked(slot, controller);
+      for (const [slot, { controller, context }] of this.#asked) {
+        runIn(() => this.#abortIfAsked(slot, controller), context);
+      }
     } finally {
       this.#context.enter();
     }
@@ -48,9 +58,9 @@ export class JobSignals {
 
   /** Whether `abortAsked` would abort any. */
   get anyAsked(): boolean {
-    if (this.#controllers.size === 0) return false;
-    for (const [slot, { signal }] of this.#controllers) {
-      if (!signal.aborted && isAskedToStop(this.#context, slot)) return true;
+    if (this.#asked.size === 0) return false;
+    for (const [slot, { controller }] of this.#asked) {
+      if (!controller.signal.aborted && isAskedToStop(this.#context, slot)) return true;
     }
     return false;
   }

@@ -1,5 +1,6 @@
 import { EventEmitter } from "node:events";
 import { layoutFor } from "../memory/layout.js";
+import { runIn } from "../platform/contexts.js";
 import { MAIN } from "../scheduler/context.js";
 import { stopWorkers } from "../scheduler/worker-loop.js";
 import { FEW, NONE } from "../values/codec.js";
@@ -253,7 +254,7 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
       return;
     }
     try {
-      this.emit("error", error);
+      runIn(() => this.emit("error", error));
     } catch (thrown) {
       // The process hears of it, as of anything that is thrown outside, but what is under way here goes on.
       queueMicrotask(() => {

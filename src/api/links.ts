@@ -1,5 +1,6 @@
 /** How a thread reaches the others: a port to each, also when another worker has taken a dead one's place. */
 import { type MessagePort, receiveNow } from "../platform/node.js";
+import { countOwn } from "../platform/opened.js";
 import type { Link } from "../values/shared-objects.js";
 
 /** Sent by the main thread: the port to the worker that has taken the place of number `thread`. */
@@ -53,6 +54,7 @@ class PortLink implements Link {
     for (;;) {
       const message = receiveNow(this.#port);
       if (!isSuccessor(message)) return message;
+      countOwn();
       this.#replace(message);
     }
   }

@@ -8,7 +8,9 @@ import {
   Worker,
   workerData,
 } from "node:worker_threads";
+import { countOwn } from "./opened.js";
 
+export { turn } from "./opened.js";
 export { MessageChannel, type MessagePort, parentPort, type ResourceLimits, Worker, workerData };
 
 /** Room on each worker's stack for jobs that wait inside jobs, in MiB. */
@@ -72,7 +74,7 @@ export class Pulse {
   }
 }
 
-/** Takes a message that has already arrived, without going round the event loop. */
+/** Takes a message that has already arrived, without going round the event loop. A port in it is opened here: see `countOwn`. */
 export function receiveNow(port: MessagePort): unknown {
   return receiveMessageOnPort(port)?.message;
 }
@@ -89,11 +91,6 @@ export function every(milliseconds: number, work: () => void): () => void {
   return () => clearInterval(timer);
 }
 
-/** Goes round the event loop once. */
-export function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
 /** As `turn`, if anything else keeps this thread alive; it does not. */
 export function turnIfAlive(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve).unref());
@@ -107,6 +104,7 @@ const LONGEST = 2 ** 31 - 1;
  * its event loop can run. @returns how to end it
  */
 export function hold(): () => void {
+  countOwn();
   const timer = setInterval(() => {}, LONGEST);
   return () => clearInterval(timer);
 }

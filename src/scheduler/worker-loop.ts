@@ -33,6 +33,8 @@ export interface Surroundings {
   turn(): Promise<void>;
   /** Whether timers, signals or the like are pending, so that the thread must not block. */
   pending(): boolean;
+  /** Whether there may be others that `pending` does not know of, as code on this thread has opened something at some time. */
+  opened(): boolean;
   /** Whether asynchronous code on this thread awaits jobs. */
   awaiting(): boolean;
   /** Whether something has come about that code on this thread, or the main thread, is to hear of before this one sleeps. */
@@ -150,7 +152,8 @@ async function sleep(context: Context, surroundings: Surroundings): Promise<bool
     return stops;
   }
   let asleep = true;
-  if (context.suspended > 0 || surroundings.pending()) {
+  const opened = surroundings.opened();
+  if (opened || context.suspended > 0 || surroundings.pending()) {
     context.leave(DOZING);
     await events.commitAsync(me);
     asleep = context.endDoze();
@@ -164,6 +167,8 @@ async function sleep(context: Context, surroundings: Surroundings): Promise<bool
   context.setActivity(BUSY);
   drainFinished(context);
   context.leave();
+  // What was due by now comes before the next job: the first turn ends the round in which the thread woke, the second is a whole one.
+  for (let turns = opened ? 2 : 0; turns > 0; turns--) await surroundings.turn();
   return false;
 }
 

@@ -30,6 +30,9 @@
  */
 import { LINE, type Words } from "./words.js";
 
+/** Taken before the user\'s modules are loaded, whose first call of it is noticed: see platform/opened.ts. */
+const { waitAsync } = Atomics;
+
 const COUNTS = 0;
 const SLEEPERS_MASK = 0xffff;
 const SEARCHER = 0x10000;
@@ -119,7 +122,7 @@ export class EventCount {
     const { i32 } = this.#words;
     const word = this.wordOf(me);
     // As in `commit`.
-    do await Atomics.waitAsync(i32, word, state).value;
+    do await waitAsync(i32, word, state).value;
     while (Atomics.load(i32, word) === state);
   }
 

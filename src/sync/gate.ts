@@ -21,6 +21,9 @@
  */
 import type { Words } from "./words.js";
 
+/** Taken before the user\'s modules are loaded, whose first call of it is noticed: see platform/opened.ts. */
+const { waitAsync } = Atomics;
+
 export class Gate {
   readonly #words: Words;
   readonly #word: number;
@@ -49,7 +52,7 @@ export class Gate {
   /** As `sleep`, but lets the thread's event loop run meanwhile. */
   async sleepAsync(key: number): Promise<void> {
     // As in `sleep`.
-    await Atomics.waitAsync(this.#words.i32, this.#word, key).value;
+    await waitAsync(this.#words.i32, this.#word, key).value;
   }
 
   /** Wakes all who wait. Called after what they wait for has become visible. */
