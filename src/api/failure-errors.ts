@@ -1,5 +1,5 @@
 /** Failures as the errors that users get, and back. */
-import { describe } from "../values/describe.js";
+import { describe, isError, shortened } from "../values/describe.js";
 import type { Failure } from "../values/failures.js";
 import {
   DependencyFailedError,
@@ -9,6 +9,11 @@ import {
   ShutdownError,
   WorkerCrashedError,
 } from "./errors.js";
+
+/** Characters that a message takes over of what a job has thrown, … */
+const MOST_OF_THROWN = 2 ** 14;
+/** … and of the failure of another job, which has taken over such. */
+const MOST_OF_FAILURE = 2 ** 12;
 
 /** The error that those who wait for a failed job get. */
 export function toError(failure: Failure): Error {
@@ -57,5 +62,6 @@ export function failureOf(error: unknown, job: string): Failure {
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : describe(error);
+  if (!isError(error)) return shortened(describe(error), MOST_OF_THROWN);
+  return shortened(describe(error.message), "job" in error ? MOST_OF_FAILURE : MOST_OF_THROWN);
 }
