@@ -62,7 +62,19 @@ export function pack(thrown: unknown, cloner: Cloner): Packed {
 
 /** Makes of it again what was thrown. */
 export function unpack(packed: Packed, cloner: Cloner): unknown {
-  return unpackPart(packed, cloner, new Map());
+  return withoutStacks(() => unpackPart(packed, cloner, new Map()));
+}
+
+/** Makes errors that get stacks from elsewhere: to take down one for each would take most of the time. */
+function withoutStacks<T>(make: () => T): T {
+  const limit = Object.getOwnPropertyDescriptor(Error, "stackTraceLimit");
+  if (limit?.writable !== true) return make();
+  Error.stackTraceLimit = 0;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = limit.value;
+  }
 }
 
 /** Causes that are left out after an error. */
