@@ -137,5 +137,5 @@ const INSTEAD: Record<string, string> = {
 export function reasonAgainstHost(object: object): string {
   const name = hostName(object);
   const instead = INSTEAD[types.isKeyObject(object) ? "KeyObject" : name] ?? "what it holds, as plain values";
-  return `${/^[AEIOU]/.test(name) ? "an" : "a"} ${name}, whose content a copy would lose; pass ${instead}`;
+  return `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}, whose content a copy would lose; pass ${instead}`;
 }
