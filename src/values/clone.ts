@@ -8,7 +8,7 @@ import v8 from "node:v8";
 import { LARGEST_PAYLOAD } from "../memory/payloads.js";
 import { isResizable, isShared, makeView, plainView, viewLength, viewType } from "./boxes.js";
 import { isInstance } from "./describe.js";
-import { isDOMException, reasonAgainstHost } from "./natures.js";
+import { isCarried, isDOMException, reasonAgainstHost } from "./natures.js";
 import { NoRoom, TooLarge } from "./room.js";
 import type { ObjectNumbers, SharedObject } from "./shared-objects.js";
 import { Spine } from "./spine.js";
@@ -104,6 +104,7 @@ class SharingSerializer extends v8.Serializer {
     const host = this.#hosts?.get(object);
     if (host !== undefined) this.#writeHost(host);
     else if (ArrayBuffer.isView(object)) this.#writeView(object);
+    else if (this.#objects?.ports && isCarried(object)) this.#writeHost(object);
     else throw this._getDataCloneError(reasonAgainstHost(object));
   }
 

@@ -90,11 +90,22 @@ export function isDOMException(value: object): value is DOMException {
   }
 }
 
+/** The name of the class of the runtime that an object is of; else of its own class. */
+function classNameOf(object: object): string {
+  const { nature, name } = lookUp(Object.getPrototypeOf(object));
+  if (nature === HOST) return name;
+  for (let at = Object.getPrototypeOf(object); at !== null; at = Object.getPrototypeOf(at)) {
+    const own = classAt(at);
+    if (own !== undefined) return own.name;
+  }
+  return "Object";
+}
+
 /** What to call a host object in a message. */
 export function hostName(object: object): string {
   const tag = Object.prototype.toString.call(object).slice(8, -1);
   if (tag.includes(".")) return tag;
-  return classAt(Object.getPrototypeOf(object))?.name || lookUp(Object.getPrototypeOf(object)).name || tag;
+  return classAt(Object.getPrototypeOf(object))?.name || classNameOf(object) || tag;
 }
 
 /** Those of which that is known. */
@@ -105,8 +116,8 @@ export function isCarried(object: object): boolean {
   if (carried.has(object)) return true;
   try {
     const copy: object = structuredClone(object);
-    const { nature, name } = lookUp(Object.getPrototypeOf(copy));
-    if (nature !== HOST || name !== lookUp(Object.getPrototypeOf(object)).name) return false;
+    // The runtime makes a plain object of what it does not know.
+    if (classNameOf(copy) === "Object" || classNameOf(copy) !== classNameOf(object)) return false;
   } catch {
     return false;
   }
@@ -137,5 +148,5 @@ const INSTEAD: Record<string, string> = {
 export function reasonAgainstHost(object: object): string {
   const name = hostName(object);
   const instead = INSTEAD[types.isKeyObject(object) ? "KeyObject" : name] ?? "what it holds, as plain values";
-  return `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}, whose content a copy would lose; pass ${instead}`;
+  return `${/^([AEIO]|X5)/.test(name) ? "an" : "a"} ${name}, whose content a copy would lose; pass ${instead}`;
 }

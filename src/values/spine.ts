@@ -74,11 +74,11 @@ export class Spine {
   }
 }
 
-/** Whether the serialiser does not take it for an object with properties, or it has none: a promise, an iterator, … */
+/** Whether the serialiser does not take it for an object with properties, or it has none, as a promise or an iterator. */
 function isOfItsOwn(value: object): boolean {
   if (natureOf(Object.getPrototypeOf(value)) === OF_LANGUAGE) return true;
   if (types.isArgumentsObject(value) || types.isModuleNamespaceObject(value)) return true;
-  return Object.prototype.toString.call(value) !== "[object Object]" && Object.keys(value).length === 0;
+  return Object.keys(value).length === 0;
 }
 
 function define(target: object, key: string, value: unknown): void {
