@@ -14,7 +14,7 @@ import {
 
 /** Characters that a message takes over of what a job has thrown, … */
 const MOST_OF_THROWN = 2 ** 14;
-/** … and of the failure of another job, which has taken over such. */
+/** … and of the failure of another job, or an error that this has caused, which has taken over such. */
 const MOST_OF_FAILURE = 2 ** 10;
 
 /** The error that those who wait for a failed job get. */
@@ -97,5 +97,6 @@ export function failureOf(error: unknown, job: string): Failure {
 
 function messageOf(error: unknown): string {
   if (!isError(error)) return shortened(describe(error), MOST_OF_THROWN);
-  return shortened(describe(error.message), "job" in error ? MOST_OF_FAILURE : MOST_OF_THROWN);
+  const isOfJob = "job" in error || (isError(error.cause) && "job" in error.cause);
+  return shortened(describe(error.message), isOfJob ? MOST_OF_FAILURE : MOST_OF_THROWN);
 }
