@@ -1,7 +1,8 @@
 /** How messages lie in the cells of a channel: numbers, records of a fixed length, or serialised values. */
 import { M_DATA, M_LENGTH } from "../memory/primitives.js";
+import { blameFor } from "../values/blame.js";
 import * as box from "../values/boxes.js";
-import { blameFor, Cloner } from "../values/clone.js";
+import { Cloner } from "../values/clone.js";
 import { isInstance } from "../values/describe.js";
 import { TooLarge } from "../values/room.js";
 import type { ObjectNumbers } from "../values/shared-objects.js";
@@ -101,6 +102,7 @@ function neverSent(): never {
 
 /** A channel belongs to no job system, which alone could count the travels of shared memory. */
 const nothingShared: ObjectNumbers = {
+  ports: false,
   depart() {
     throw new DOMException(
       "a view on shared memory, which a channel would have to copy; pass it to the job as an argument",

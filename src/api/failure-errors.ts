@@ -1,6 +1,8 @@
 /** Failures as the errors that users get, and back. */
-import { describe } from "../values/describe.js";
-import type { Failure } from "../values/failures.js";
+
+import type { Cloner } from "../values/clone.js";
+import { describe, isError, shortened } from "../values/describe.js";
+import { dependentFromBytes, type Failure, failureFromBytes } from "../values/failures.js";
 import {
   DependencyFailedError,
   JobCancelledError,
@@ -10,6 +12,11 @@ import {
   WorkerCrashedError,
 } from "./errors.js";
 
+/** Characters that a message takes over of what a job has thrown, … */
+const MOST_OF_THROWN = 2 ** 14;
+/** … and of the failure of another job, or an error that this has caused, which has taken over such. */
+const MOST_OF_FAILURE = 2 ** 10;
+
 /** The error that those who wait for a failed job get. */
 export function toError(failure: Failure): Error {
   switch (failure.kind) {
@@ -17,10 +24,8 @@ export function toError(failure: Failure): Error {
       const message = `job "${failure.job}" failed: ${messageOf(failure.error)}`;
       return new JobFailedError(failure.job, message, { cause: failure.error });
     }
-    case "dependency": {
-      const cause = toError(failure.first);
-      return new DependencyFailedError(failure.job, `job "${failure.job}" did not run: ${cause.message}`, { cause });
-    }
+    case "dependency":
+      return dependencyError(failure.job, toError(failure.first));
     case "shutdown":
       return new ShutdownError(
         `job "${failure.job}" was cancelled: the job system was shut down by force before it started`,
@@ -36,6 +41,40 @@ export function toError(failure: Failure): Error {
         failure.job,
         `job "${failure.job}" failed; the details were too large or too deep to be kept`,
       );
+  }
+}
+
+function dependencyError(job: string, cause: Error): DependencyFailedError {
+  return new DependencyFailedError(job, `job "${job}" did not run: ${cause.message}`, { cause });
+}
+
+/**
+ * Makes errors of stored failures. Many jobs may depend on one that has failed: their errors have its error in common, as
+ * long as somebody holds that.
+ */
+export class FailureReader {
+  readonly #cloner: Cloner;
+  #bytes: Uint8Array = new Uint8Array();
+  #first: WeakRef<Error> | undefined;
+
+  constructor(cloner: Cloner) {
+    this.#cloner = cloner;
+  }
+
+  /** @param job the name of the job, should the bytes not tell */
+  errorFrom(bytes: Uint8Array, job: string): Error {
+    const dependent = dependentFromBytes(bytes);
+    if (dependent === undefined) return toError(failureFromBytes(this.#cloner, bytes, job));
+    return dependencyError(dependent.job, this.#firstFrom(dependent.first, job));
+  }
+
+  #firstFrom(bytes: Uint8Array, job: string): Error {
+    const before = Buffer.compare(bytes, this.#bytes) === 0 ? this.#first?.deref() : undefined;
+    if (before !== undefined) return before;
+    const first = this.errorFrom(bytes, job);
+    this.#bytes = bytes.slice();
+    this.#first = new WeakRef(first);
+    return first;
   }
 }
 
@@ -57,5 +96,7 @@ export function failureOf(error: unknown, job: string): Failure {
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : describe(error);
+  if (!isError(error)) return shortened(describe(error), MOST_OF_THROWN);
+  const isOfJob = "job" in error || (isError(error.cause) && "job" in error.cause);
+  return shortened(describe(error.message), isOfJob ? MOST_OF_FAILURE : MOST_OF_THROWN);
 }

@@ -6,8 +6,10 @@ import {
   F_GROUP,
   FUNCTION_BITS,
   FUNCTION_MASK,
+  G_FAILURE,
   S_FAILURE,
   S_FUNCTION,
+  S_OWNER,
   SLOT_LOG,
   slotAt,
   slotIndex,
@@ -34,11 +36,11 @@ import { type Codec, FEW } from "../values/codec.js";
 import { isInstance } from "../values/describe.js";
 import {
   DETAILS_LOST,
+  dependentFromBytes,
+  dependentToBytes,
   type Failure,
-  failureFromBytes,
   failureToBytes,
   firstOf,
-  loadFailure,
   storeFailure,
 } from "../values/failures.js";
 import { NoRoom, TooLarge } from "../values/room.js";
@@ -47,7 +49,7 @@ import { isThenable } from "../values/thenable.js";
 import type { Cancellations } from "./cancellations.js";
 import type { Engine } from "./engine.js";
 import { ArenaFullError, DependencyFailedError, JobCancelledError, ShutdownError, tooLargeToCopy } from "./errors.js";
-import { failureOf, toError } from "./failure-errors.js";
+import { FailureReader, failureOf, toError } from "./failure-errors.js";
 import type { Functions } from "./functions.js";
 import type { Group } from "./group.js";
 import { Job } from "./job.js";
@@ -64,6 +66,7 @@ export class JobRunner implements Runner {
   readonly #report: (error: Error) => void;
   #context!: Context;
   #codec!: Codec;
+  #reader!: FailureReader;
   #cancellations!: Cancellations;
   #signals!: JobSignals;
   #contexts!: JobContexts;
@@ -91,6 +94,7 @@ export class JobRunner implements Runner {
   attach(engine: Engine): void {
     this.#context = engine.context;
     this.#codec = engine.codec;
+    this.#reader = new FailureReader(engine.codec.cloner);
     this.#cancellations = engine.cancellations;
     this.#signals = engine.signals;
     this.#contexts = engine.contexts;
@@ -476,9 +480,15 @@ export class JobRunner implements Runner {
   }
 
   taint(target: number, source: number): void {
+    if (this.#hasFailed(target)) return;
     const block = this.#context.memory.i32[(source << SLOT_LOG) + S_FAILURE];
-    const { payloads } = this.#context;
-    this.taintWith(target, loadFailure(payloads, this.#codec.cloner, block, this.nameIn(source)));
+    const bytes =
+      block === DETAILS_LOST
+        ? failureToBytes(this.#codec.cloner, { kind: "lost", job: this.nameIn(source) })
+        : this.#context.payloads.bytes(block);
+    // The first failure as it is: to read it and to write it again would take many times as long.
+    const first = dependentFromBytes(bytes)?.first ?? bytes;
+    this.#setStored(target, this.#context.payloads.store(dependentToBytes(this.nameIn(target), first)));
   }
 
   /** Makes `target` fail because something before it failed with `failure`. */
@@ -521,20 +531,21 @@ export class JobRunner implements Runner {
   }
 
   errorFromBytes(bytes: Uint8Array): Error {
-    return toError(failureFromBytes(this.#codec.cloner, bytes, "(unknown)"));
+    return this.#reader.errorFrom(bytes, "(unknown)");
   }
 
   /** The error for a stored failure, whose payload is freed. */
   errorOf(block: number, job: string): Error {
     const { payloads } = this.#context;
-    const failure = loadFailure(payloads, this.#codec.cloner, block, job);
+    const error = this.errorIn(block, job);
     if (block !== DETAILS_LOST) payloads.free(block);
-    return toError(failure);
+    return error;
   }
 
   /** As `errorOf`; the payload stays. */
   errorIn(block: number, job: string): Error {
-    return toError(loadFailure(this.#context.payloads, this.#codec.cloner, block, job));
+    if (block === DETAILS_LOST) return toError({ kind: "lost", job });
+    return this.#reader.errorFrom(this.#context.payloads.bytes(block), job);
   }
 
   /** The name of the job in a slot: its own, or its function's. */
@@ -600,8 +611,26 @@ export class JobRunner implements Runner {
     this.reportUnobserved();
   }
 
+  /** Whether a job is known to have failed already: only its first failure counts. */
+  #hasFailed(slot: number): boolean {
+    const { memory } = this.#context;
+    const address = slot << SLOT_LOG;
+    if (memory.i32[address + S_FAILURE] !== 0) return true;
+    if ((memory.i32[address + S_FUNCTION] & F_GROUP) === 0) return false;
+    // Of the jobs of a group, only the first one's.
+    const group = memory.i32[address + S_OWNER];
+    memory.reach(group);
+    return memory.i32[group + G_FAILURE] !== 0;
+  }
+
   #setFailure(slot: number, failure: Failure): void {
-    const block = this.store(failure);
+    // A plain read: who does not see yet that it has failed stores a failure in vain.
+    this.#setStored(slot, this.#hasFailed(slot) ? DETAILS_LOST : this.store(failure));
+  }
+
+  /** @param block the stored failure; 0 when there was no room for it */
+  #setStored(slot: number, stored: number): void {
+    const block = stored || DETAILS_LOST;
     const word = (slot << SLOT_LOG) + S_FAILURE;
     // Several prerequisites may fail at once on several threads: the first one is kept.
     if (Atomics.compareExchange(this.#context.memory.i32, word, 0, block) !== 0 && block !== DETAILS_LOST) {

@@ -38,14 +38,18 @@ export function shared<T extends ArrayBufferView & { set(from: ArrayLike<never>)
   return array;
 }
 
-const TypedArray = Object.getPrototypeOf(Uint8Array) as abstract new () => ArrayBufferView;
-
+/** Of any realm: only the prototype of all typed arrays has a getter that tells their names. */
 function isTypedArrayConstructor(type: unknown): boolean {
   try {
-    return typeof type === "function" && type.prototype instanceof TypedArray;
+    if (typeof type !== "function") return false;
+    for (let at = type.prototype; at !== null; at = Object.getPrototypeOf(at)) {
+      const tag = Object.getOwnPropertyDescriptor(at, Symbol.toStringTag)?.get;
+      if (tag !== undefined && tag.call(new Uint8Array()) === "Uint8Array") return true;
+    }
   } catch {
-    return false;
+    // A proxy, or a prototype that is none.
   }
+  return false;
 }
 
 function memoryFor(count: number, bytes: number): SharedArrayBuffer {

@@ -4,13 +4,22 @@
  * what goes by reference there, memory shared between threads, is refused.
  */
 import { PayloadTooLargeError } from "../api/errors.js";
-import { blameFor, Cloner } from "../values/clone.js";
+import { blameFor } from "../values/blame.js";
+import { Cloner } from "../values/clone.js";
+import { isInstance } from "../values/describe.js";
 import { type Failure, failureFromBytes, failureToBytes } from "../values/failures.js";
+import { TooLarge } from "../values/room.js";
 
 /** Copies memory that is shared between threads. */
 const copying = new Cloner();
 /** Refuses it. */
-const strict = new Cloner({ depart: refuseShared, arrive: refuseShared, find: refuseShared, end: () => {} });
+const strict = new Cloner({
+  ports: false,
+  depart: refuseShared,
+  arrive: refuseShared,
+  find: refuseShared,
+  end: () => {},
+});
 
 function refuseShared(): never {
   throw new DOMException(
@@ -46,21 +55,24 @@ export function failureFromText(text: string, job: string): Failure {
 }
 
 function toText(cloner: Cloner, value: unknown, what: string, maxBytes: number, cannot: string): string {
-  const bytes = toBytes(cloner, value, what, cannot);
-  if (bytes.length > maxBytes) {
-    throw new PayloadTooLargeError(
-      `${what} takes ${bytes.length} bytes, and maxValueBytes allows ${maxBytes}; keep large data where all machines reach it, such as files or object storage, and pass where it is, or give Cluster.connect a larger maxValueBytes`,
-      bytes.length,
-      maxBytes,
-    );
-  }
+  const bytes = toBytes(cloner, value, what, maxBytes, cannot);
+  if (bytes.length > maxBytes) throw tooLarge(what, bytes.length, maxBytes);
   return toBase64(bytes);
 }
 
-function toBytes(cloner: Cloner, value: unknown, what: string, cannot: string): Uint8Array {
+function tooLarge(what: string, bytes: number, maxBytes: number): PayloadTooLargeError {
+  return new PayloadTooLargeError(
+    `${what} takes ${bytes} bytes, and maxValueBytes allows ${maxBytes}; keep large data where all machines reach it, such as files or object storage, and pass where it is, or give Cluster.connect a larger maxValueBytes`,
+    bytes,
+    maxBytes,
+  );
+}
+
+function toBytes(cloner: Cloner, value: unknown, what: string, maxBytes: number, cannot: string): Uint8Array {
   try {
     return cloner.serialize(value);
   } catch (error) {
+    if (isInstance(error, TooLarge)) throw tooLarge(what, error.bytes, maxBytes);
     const { path, reason } = blameFor(error, value, cloner, () => undefined);
     throw new DOMException(`${what}${path === "" ? "" : `, at ${path},`} ${cannot}: ${reason}`, "DataCloneError");
   }

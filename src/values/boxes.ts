@@ -4,6 +4,9 @@
  * of content. A number that is not a number is stored as the usual NaN.
  */
 
+import { types } from "node:util";
+import v8 from "node:v8";
+
 /** The tag, as the signed upper word of a cell, and its mask. */
 export const TAG = 0xfffc0000 | 0;
 export const TAG_MASK = ~0xff;
@@ -36,7 +39,11 @@ export function isByNumber(kind: number): boolean {
   return kind === BUFFER || kind === VIEW || kind === MEMORY || kind === PRIMITIVE;
 }
 
-type ViewConstructor = new (buffer: ArrayBufferLike, offset: number, length: number) => ArrayBufferView;
+type ViewConstructor = new (buffer: ArrayBufferLike, offset: number, length?: number) => ArrayBufferView;
+
+const DATA_VIEW = 11;
+/** In place of a view's length: it has always that of its buffer, however that is resized. */
+const TRACKING = -1;
 
 const VIEWS = [
   Int8Array,
@@ -51,7 +58,8 @@ const VIEWS = [
   BigInt64Array,
   BigUint64Array,
   DataView,
-] as unknown as readonly ViewConstructor[];
+  (globalThis as { Float16Array?: unknown }).Float16Array,
+].filter((type) => type !== undefined) as unknown as readonly ViewConstructor[];
 
 /** The number of a view's type; `Buffer` and other subclasses count as what they extend. @throws TypeError if there is none */
 export function viewType(view: ArrayBufferView): number {
@@ -92,9 +100,7 @@ export function plainView(view: ArrayBufferView): ArrayBufferView {
     throw new TypeError(`the ${name}'s buffer is detached, or the view is out of bounds of it`);
   }
   if (VIEWS.includes(view.constructor as ViewConstructor)) return view;
-  const buffer = intrinsic(prototype, "buffer", view) as ArrayBufferLike;
-  const length = intrinsic(prototype, isTyped ? "length" : "byteLength", view) as number;
-  return makeView(viewType(view), buffer, offset, length);
+  return makeView(viewType(view), bufferOf(view), offset, viewLength(view));
 }
 
 /** The number of the type of views that a constructor makes; -1 if it makes none. */
@@ -102,12 +108,82 @@ export function viewTypeMadeBy(maker: unknown): number {
   return VIEWS.indexOf(maker as ViewConstructor);
 }
 
-/** Makes a view on a buffer; `length` is in elements (bytes for a DataView). */
+/** Makes a view on a buffer; `length` is one that `viewLength` has given. */
 export function makeView(type: number, buffer: ArrayBufferLike, offset: number, length: number): ArrayBufferView {
-  return new VIEWS[type](buffer, offset, length);
+  return length === TRACKING ? new VIEWS[type](buffer, offset) : new VIEWS[type](buffer, offset, length);
 }
 
-/** A view's length in elements (bytes for a DataView). */
+/** A view's length in elements (bytes for a DataView), or that it tracks its buffer's. */
 export function viewLength(view: ArrayBufferView): number {
-  return view instanceof DataView ? view.byteLength : (view as Uint8Array).length;
+  if (isTracking(view)) return TRACKING;
+  const isData = viewType(view) === DATA_VIEW;
+  return intrinsic(isData ? DataView.prototype : TYPED_ARRAY, isData ? "byteLength" : "length", view) as number;
+}
+
+/** The memory under a view. */
+export function bufferOf(view: ArrayBufferView): ArrayBufferLike {
+  const isData = typeName(view) === "DataView";
+  return intrinsic(isData ? DataView.prototype : TYPED_ARRAY, "buffer", view) as ArrayBufferLike;
+}
+
+/** The bytes of a view or a buffer; 0 when it is a view of nothing any more. */
+export function byteLengthOf(value: ArrayBufferView | ArrayBufferLike): number {
+  if (!ArrayBuffer.isView(value)) return value.byteLength;
+  try {
+    const isData = typeName(value) === "DataView";
+    return intrinsic(isData ? DataView.prototype : TYPED_ARRAY, "byteLength", value) as number;
+  } catch {
+    return 0;
+  }
+}
+
+/** Whether memory is shared between threads; of any realm, and not what only looks like it. */
+export function isShared(buffer: unknown): buffer is SharedArrayBuffer {
+  return types.isSharedArrayBuffer(buffer);
+}
+
+const memoryBuffer = Object.getOwnPropertyDescriptor(WebAssembly.Memory.prototype, "buffer")?.get;
+
+/** The buffer of a WebAssembly.Memory of any realm; undefined for anything else. */
+export function memoryUnder(value: object): ArrayBufferLike | undefined {
+  try {
+    return memoryBuffer?.call(value);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a buffer may change its length. */
+export function isResizable(buffer: ArrayBufferLike): boolean {
+  const { resizable, growable } = buffer as { resizable?: boolean; growable?: boolean };
+  return resizable === true || growable === true;
+}
+
+/** Of views on buffers that may change their length, whether they track it. */
+const tracking = new WeakMap<ArrayBufferView, boolean>();
+
+function isTracking(view: ArrayBufferView): boolean {
+  const buffer = bufferOf(view);
+  if (!isResizable(buffer)) return false;
+  let known = tracking.get(view);
+  if (known === undefined) {
+    known = new Prober().tracks(view);
+    tracking.set(view, known);
+  }
+  return known;
+}
+
+/** Only the serialiser tells whether a view tracks its buffer's length: a bit of the last byte that it writes of a view. */
+class Prober extends v8.Serializer {
+  tracks(view: ArrayBufferView): boolean {
+    this.writeHeader();
+    this.writeValue(view);
+    const bytes = this.releaseBuffer();
+    return ((bytes.at(-1) as number) & 1) !== 0;
+  }
+
+  /** Called by the serialiser for a shared buffer. */
+  _getSharedArrayBufferId(): number {
+    return 0;
+  }
 }

@@ -1,17 +1,31 @@
 /**
  * Structured clones in shared memory, made by the runtime's own serialiser (`node:v8`): it is exactly
- * the structured clone algorithm, so nothing is silently changed or left out. Views on shared memory
- * inside a value go by reference.
+ * the structured clone algorithm, so nothing is silently changed or left out. What that serialiser cannot write, it
+ * hands to us as views: views on shared memory inside a value go by reference, and so do host objects (see `spine.ts`).
  */
+import { Buffer } from "node:buffer";
 import v8 from "node:v8";
 import { LARGEST_PAYLOAD } from "../memory/payloads.js";
-import { makeView, plainView, viewLength, viewType } from "./boxes.js";
-import { describe, isInstance } from "./describe.js";
+import { isResizable, isShared, makeView, plainView, viewLength, viewType } from "./boxes.js";
+import { isInstance } from "./describe.js";
+import { isCarried, isDOMException, reasonAgainstHost } from "./natures.js";
 import { NoRoom, TooLarge } from "./room.js";
 import type { ObjectNumbers, SharedObject } from "./shared-objects.js";
+import { Spine } from "./spine.js";
+import { isPlain, survey } from "./survey.js";
 
-const SHARED_VIEW = 1;
+/** What the serialiser hands to us: the bytes under a view, … */
 const COPIED_VIEW = 0;
+/** … a view on shared memory, by number, … */
+const SHARED_VIEW = 1;
+/** … a view on a buffer that others share with it, or that may be resized, which is written as a whole, … */
+const WHOLE_VIEW = 2;
+/** … a host object, by number, … */
+const HOST_OBJECT = 3;
+/** … or the parts of a DOMException. */
+const EXCEPTION = 4;
+
+const NONE: ReadonlySet<object> = new Set();
 
 /** Makes bytes of values and values of bytes. */
 export class Cloner {
@@ -22,16 +36,27 @@ export class Cloner {
     this.#objects = objects;
   }
 
-  /** @throws whatever the serialiser throws when a part cannot be cloned */
+  /** @throws whatever the serialiser throws when a part cannot be cloned; TooLarge */
   serialize(value: unknown): Uint8Array {
-    const serializer = new SharingSerializer(this.#objects);
+    if (typeof value !== "object" || value === null || looksPlain(value)) {
+      return this.#write(new SharingSerializer(this.#objects, NONE), value);
+    }
+    let { repeated, odd } = survey(value);
+    if (!odd) return this.#write(new SharingSerializer(this.#objects, repeated), value);
+    const spine = new Spine(this.#objects?.ports === true);
+    const copy = spine.copy(value) as object;
+    // With what getters have given.
+    repeated = survey(copy).repeated;
+    return this.#write(new SharingSerializer(this.#objects, repeated, spine.hosts), copy);
+  }
+
+  #write(serializer: SharingSerializer, value: unknown): Uint8Array {
     try {
-      if (value instanceof ArrayBuffer && value.byteLength > LARGEST_PAYLOAD) throw new TooLarge(value.byteLength);
       serializer.writeHeader();
       serializer.writeValue(value);
       return serializer.releaseBuffer();
     } catch (error) {
-      for (const number of serializer.departed) this.#objects?.end(number);
+      for (const number of serializer.departed ?? []) this.#objects?.end(number);
       throw error;
     }
   }
@@ -44,44 +69,101 @@ export class Cloner {
   }
 }
 
-class SharingSerializer extends v8.Serializer {
-  readonly departed: number[] = [];
-  readonly #objects: ObjectNumbers | undefined;
+function looksPlain(value: object): boolean {
+  try {
+    return isPlain(value);
+  } catch {
+    // A proxy, which the serialiser refuses.
+    return false;
+  }
+}
 
-  constructor(objects: ObjectNumbers | undefined) {
+class SharingSerializer extends v8.Serializer {
+  /** The numbers of what has departed with the value, if anything. */
+  departed: number[] | undefined;
+  readonly #objects: ObjectNumbers | undefined;
+  readonly #repeated: ReadonlySet<object>;
+  readonly #hosts: ReadonlyMap<object, object> | undefined;
+
+  /**
+   * @param repeated buffers that are in the value more than once
+   * @param hosts the host objects that views in the value stand for
+   */
+  constructor(objects: ObjectNumbers | undefined, repeated: ReadonlySet<object>, hosts?: ReadonlyMap<object, object>) {
     super();
     this.#objects = objects;
+    this.#repeated = repeated;
+    this.#hosts = hosts;
     (
       this as unknown as { _setTreatArrayBufferViewsAsHostObjects(on: boolean): void }
     )._setTreatArrayBufferViewsAsHostObjects(true);
   }
 
-  /** Called by the serialiser for every view. */
+  /** Called by the serialiser for every view, and for host objects that are not made in JavaScript. */
   _writeHostObject(object: object): void {
-    if (!ArrayBuffer.isView(object))
-      throw this._getDataCloneError(`${Object.prototype.toString.call(object)} could not be cloned.`);
-    const value = plainView(object);
-    const objects = value.buffer instanceof SharedArrayBuffer ? this.#objects : undefined;
-    this.writeUint32(objects === undefined ? COPIED_VIEW : SHARED_VIEW);
-    this.writeUint32(viewType(value));
-    if (objects !== undefined) {
-      const number = objects.depart(value.buffer as SharedObject);
-      if (number === 0) throw new NoRoom();
-      this.departed.push(number);
-      this.writeUint32(number);
-      this.writeDouble(value.byteOffset);
-      this.writeDouble(viewLength(value));
+    const host = this.#hosts?.get(object);
+    if (host !== undefined) this.#writeHost(host);
+    else if (ArrayBuffer.isView(object)) this.#writeView(object);
+    else if (this.#objects?.ports && isCarried(object)) this.#writeHost(object);
+    else throw this._getDataCloneError(reasonAgainstHost(object));
+  }
+
+  #writeHost(host: object): void {
+    if (isDOMException(host)) {
+      this.writeUint32(EXCEPTION);
+      this.writeValue([host.name, host.message, host.stack]);
     } else {
-      if (value.byteLength > LARGEST_PAYLOAD) throw new TooLarge(value.byteLength);
-      this.writeUint32(value.byteLength);
-      this.writeRawBytes(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
+      this.writeUint32(HOST_OBJECT);
+      this.#depart(host);
     }
+  }
+
+  #writeView(given: ArrayBufferView): void {
+    const view = plainView(given);
+    const { buffer } = view;
+    if (isShared(buffer) && this.#objects !== undefined) {
+      this.#begin(SHARED_VIEW, view);
+      this.#depart(buffer);
+      this.#writeExtent(view);
+    } else if (!isShared(buffer) && (isResizable(buffer) || (this.#repeated.has(buffer) && !isPooled(given)))) {
+      this.#begin(WHOLE_VIEW, view);
+      this.#writeExtent(view);
+      this.writeValue(buffer);
+    } else {
+      if (view.byteLength > LARGEST_PAYLOAD) throw new TooLarge(view.byteLength);
+      this.#begin(COPIED_VIEW, view);
+      this.writeUint32(view.byteLength);
+      this.writeRawBytes(new Uint8Array(buffer, view.byteOffset, view.byteLength));
+    }
+  }
+
+  #begin(kind: number, view: ArrayBufferView): void {
+    this.writeUint32(kind);
+    this.writeUint32(viewType(view));
+  }
+
+  #writeExtent(view: ArrayBufferView): void {
+    this.writeDouble(view.byteOffset);
+    this.writeDouble(viewLength(view));
+  }
+
+  #depart(object: SharedObject): void {
+    const number = this.#objects?.depart(object) ?? 0;
+    if (number === 0) throw new NoRoom();
+    this.departed ??= [];
+    this.departed.push(number);
+    this.writeUint32(number);
   }
 
   /** Called by the serialiser to make the error for what cannot be cloned. */
   _getDataCloneError(message: string): Error {
     return new DOMException(message, "DataCloneError");
   }
+}
+
+/** Whether a view is one of Node's small `Buffer`s, which lie side by side in one buffer and have nothing to do with each other. */
+function isPooled(view: ArrayBufferView): boolean {
+  return isInstance(view, Buffer) && view.buffer.byteLength === Buffer.poolSize;
 }
 
 class SharingDeserializer extends v8.Deserializer {
@@ -94,126 +176,38 @@ class SharingDeserializer extends v8.Deserializer {
     this.#again = again;
   }
 
-  _readHostObject(): ArrayBufferView {
-    const shared = this.readUint32() === SHARED_VIEW;
+  _readHostObject(): object {
+    const kind = this.readUint32();
+    if (kind === HOST_OBJECT) return this.#arrive();
+    if (kind === EXCEPTION) {
+      const [name, message, stack] = this.readValue() as [string, string, string];
+      return exceptionOf(name, message, stack);
+    }
     const type = this.readUint32();
-    if (shared) {
-      const number = this.readUint32();
-      const object = this.#again ? this.#objects?.find(number) : this.#objects?.arrive(number);
-      const buffer = object as SharedArrayBuffer;
+    if (kind === SHARED_VIEW) {
+      const buffer = this.#arrive() as SharedArrayBuffer;
+      return makeView(type, buffer, this.readDouble(), this.readDouble());
+    }
+    if (kind === WHOLE_VIEW) {
       const offset = this.readDouble();
-      return makeView(type, buffer, offset, this.readDouble());
+      const length = this.readDouble();
+      return makeView(type, this.readValue() as ArrayBuffer, offset, length);
     }
     const bytes = this.readRawBytes(this.readUint32());
     const copy = new Uint8Array(bytes);
     const whole = makeView(type, copy.buffer, 0, 0) as Uint8Array;
     return makeView(type, copy.buffer, 0, copy.byteLength / (whole.BYTES_PER_ELEMENT ?? 1));
   }
-}
 
-/** Whether the runtime has run out of stack while it copied or read a value. */
-export function isTooDeep(error: unknown): boolean {
-  return isInstance(error, RangeError) && /call stack/.test(describe(error.message));
-}
-
-/**
- * Says why `value` cannot be cloned.
- *
- * @param error what was thrown when it was tried
- * @param handleName what to call a value that goes by reference; undefined for others
- */
-export function blameFor(
-  error: unknown,
-  value: unknown,
-  cloner: Cloner,
-  handleName: (part: unknown) => string | undefined,
-): Blame {
-  if (isTooDeep(error)) {
-    return {
-      path: "",
-      reason: "it is nested too deeply; make it flatter, such as an array of records that name each other by index",
-    };
-  }
-  let found: Blame | undefined;
-  try {
-    found = search(value, { cloner, handleName, seen: new Set() }, "");
-  } catch {
-    // The value does not let itself be searched: a proxy, for example.
-  }
-  return found ?? { path: "", reason: reasonIn(error) };
-}
-
-function reasonIn(error: unknown): string {
-  return isInstance(error, Error) ? error.message : describe(error);
-}
-
-/** Where a value cannot be cloned, and why. */
-interface Blame {
-  /** The way to the part that is to blame, such as ".options.onDone"; empty if it is the whole. */
-  readonly path: string;
-  readonly reason: string;
-}
-
-interface Search {
-  readonly cloner: Cloner;
-  readonly handleName: (part: unknown) => string | undefined;
-  readonly seen: Set<unknown>;
-}
-
-const DEEPEST = 100;
-
-function search(value: unknown, about: Search, path: string): Blame | undefined {
-  const handle = about.handleName(value);
-  if (handle !== undefined) {
-    return { path, reason: `a ${handle}, which goes by reference and only as an argument of its own, or a result` };
-  }
-  const reason = reasonAgainst(value, about.cloner);
-  if (reason === undefined) return undefined;
-  const { seen } = about;
-  if (typeof value !== "object" || value === null || seen.has(value) || seen.size > DEEPEST) return { path, reason };
-  seen.add(value);
-  for (const [step, read] of partsOf(value)) {
-    let part: unknown;
-    try {
-      part = read();
-    } catch (error) {
-      return { path: path + step, reason: `reading it throws ${describe(error)}` };
-    }
-    const found = search(part, about, path + step);
-    if (found !== undefined) return found;
-  }
-  return { path, reason };
-}
-
-function reasonAgainst(value: unknown, cloner: Cloner): string | undefined {
-  try {
-    cloner.serialize(value);
-    return undefined;
-  } catch (error) {
-    if (isInstance(value, SharedArrayBuffer)) {
-      return "a bare SharedArrayBuffer inside another value; pass a typed array on it, or the buffer as an argument of its own";
-    }
-    return reasonIn(error);
+  #arrive(): SharedObject {
+    const number = this.readUint32();
+    return (this.#again ? this.#objects?.find(number) : this.#objects?.arrive(number)) as SharedObject;
   }
 }
 
-function* partsOf(value: object): Generator<[string, () => unknown]> {
-  if (value instanceof Map) {
-    // Not the iterator that a subclass may have.
-    for (const [key, part] of Map.prototype.entries.call(value)) {
-      yield [".keys()", () => key];
-      yield [`.get(${describe(key)})`, () => part];
-    }
-  } else if (value instanceof Set) {
-    for (const part of Set.prototype.values.call(value)) yield [".values()", () => part];
-  } else {
-    for (const key of Object.keys(value)) {
-      const step = Array.isArray(value)
-        ? `[${key}]`
-        : /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key)
-          ? `.${key}`
-          : `[${JSON.stringify(key)}]`;
-      yield [step, () => (value as Record<string, unknown>)[key]];
-    }
-  }
+/** A DOMException as it was: its `code` goes with its name. */
+export function exceptionOf(name: string, message: string, stack: unknown): DOMException {
+  const exception = new DOMException(message, name);
+  Object.defineProperty(exception, "stack", { value: stack, configurable: true, writable: true, enumerable: false });
+  return exception;
 }

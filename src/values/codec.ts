@@ -12,9 +12,11 @@ import {
   SPILLED,
 } from "../memory/layout.js";
 import type { Context } from "../scheduler/context.js";
+import { blameFor, isTooDeep } from "./blame.js";
 import * as box from "./boxes.js";
-import { blameFor, Cloner, isTooDeep } from "./clone.js";
+import { Cloner } from "./clone.js";
 import { isInstance } from "./describe.js";
+import { HOST, natureOf } from "./natures.js";
 import { NoRoom, noRoomFor } from "./room.js";
 import { type Link, type SharedObject, SharedObjects } from "./shared-objects.js";
 import { loadString, storeString } from "./strings.js";
@@ -367,23 +369,27 @@ export class Codec {
   }
 
   #writeObject(cell: number, value: object): number {
-    if (ArrayBuffer.isView(value) && value.buffer instanceof SharedArrayBuffer) {
+    // Most are such, and nothing else.
+    if (Object.getPrototypeOf(value) === Object.prototype || Array.isArray(value)) return this.#writeClone(cell, value);
+    if (ArrayBuffer.isView(value) && box.isShared(box.bufferOf(value))) {
       const { memory } = this.#context;
       // First, as it may throw.
       const type = box.viewType(value);
-      this.#pointToObject(cell, box.VIEW, value.buffer);
-      memory.f64[cell + 1] = value.byteOffset * 16 + type;
-      memory.f64[cell + 2] = box.viewLength(value);
+      const view = box.plainView(value);
+      this.#pointToObject(cell, box.VIEW, view.buffer);
+      memory.f64[cell + 1] = view.byteOffset * 16 + type;
+      memory.f64[cell + 2] = box.viewLength(view);
       return 3;
     }
-    if (value instanceof SharedArrayBuffer) return this.#pointToObject(cell, box.BUFFER, value);
-    if (value instanceof WebAssembly.Memory && value.buffer instanceof SharedArrayBuffer) {
-      return this.#pointToObject(cell, box.MEMORY, value);
-    }
+    if (box.isShared(value)) return this.#pointToObject(cell, box.BUFFER, value);
     const written = this.#handles.write(value, cell);
     if (written > 0) return written;
     const buffer = this.#handles.bufferOf(value);
-    return buffer === undefined ? this.#writeClone(cell, value) : this.#pointToObject(cell, box.PRIMITIVE, buffer);
+    if (buffer !== undefined) return this.#pointToObject(cell, box.PRIMITIVE, buffer);
+    if (natureOf(Object.getPrototypeOf(value)) === HOST && box.isShared(box.memoryUnder(value))) {
+      return this.#pointToObject(cell, box.MEMORY, value);
+    }
+    return this.#writeClone(cell, value);
   }
 
   #writeClone(cell: number, value: unknown): number {

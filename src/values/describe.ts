@@ -1,4 +1,5 @@
 /** What can be said of any value at all: looking at a stranger's value may throw, also in `instanceof` and `String`. */
+import { types } from "node:util";
 
 /** `String(value)`, or what else can be said of a value that does not become a string. */
 export function describe(value: unknown): string {
@@ -16,4 +17,18 @@ export function isInstance<T>(value: unknown, type: abstract new (...args: never
   } catch {
     return false;
   }
+}
+
+/** Whether it is an error, of whatever realm. */
+export function isError(value: unknown): value is Error {
+  return types.isNativeError(value) || isInstance(value, Error);
+}
+
+const CUT = " […] ";
+
+/** A text of no more than `most` characters: of a longer one the beginning, and the most of its end. */
+export function shortened(text: string, most: number): string {
+  if (text.length <= most) return text;
+  const head = most >> 2;
+  return text.slice(0, head) + CUT + text.slice(head + CUT.length - most);
 }

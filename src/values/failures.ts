@@ -2,6 +2,7 @@
  * Failures in shared memory: what a job threw (see thrown.ts), the name of the job function, and whether the job
  * itself failed or something before it. A failure may be read more than once, so nothing in it goes by reference.
  */
+import { Buffer } from "node:buffer";
 import type { Payloads } from "../memory/payloads.js";
 import type { Cloner } from "./clone.js";
 import { type Packed, pack, unpack } from "./thrown.js";
@@ -24,8 +25,32 @@ export function storeFailure(payloads: Payloads, cloner: Cloner, failure: Failur
   return payloads.store(failureToBytes(cloner, failure)) || DETAILS_LOST;
 }
 
+/** The first byte of the bytes of a dependent job's failure: its name and the bytes of the first failure follow. */
+const DEPENDENT = 1;
+const NAME = 5;
+
+/** The failure, as bytes, of a job that did not run, as one before it failed. @param first the bytes of that failure */
+export function dependentToBytes(job: string, first: Uint8Array): Uint8Array {
+  const name = Buffer.from(job, "utf16le");
+  const bytes = Buffer.alloc(NAME + name.length + first.length);
+  bytes[0] = DEPENDENT;
+  bytes.writeUInt32LE(name.length, 1);
+  bytes.set(name, NAME);
+  bytes.set(first, NAME + name.length);
+  return bytes;
+}
+
+/** Takes apart what `dependentToBytes` has made. @returns undefined for the bytes of another failure */
+export function dependentFromBytes(bytes: Uint8Array): { job: string; first: Uint8Array } | undefined {
+  if (bytes[0] !== DEPENDENT) return undefined;
+  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const end = NAME + all.readUInt32LE(1);
+  return { job: all.toString("utf16le", NAME, end), first: bytes.subarray(end) };
+}
+
 /** A failure as bytes. */
 export function failureToBytes(cloner: Cloner, failure: Failure): Uint8Array {
+  if (failure.kind === "dependency") return dependentToBytes(failure.job, failureToBytes(cloner, failure.first));
   try {
     return cloner.serialize(portable(failure, cloner));
   } catch {
@@ -36,6 +61,10 @@ export function failureToBytes(cloner: Cloner, failure: Failure): Uint8Array {
 
 /** A failure from its bytes. @param job the name of the job that failed, as far as is known */
 export function failureFromBytes(cloner: Cloner, bytes: Uint8Array, job: string): Failure {
+  const dependent = dependentFromBytes(bytes);
+  if (dependent !== undefined) {
+    return { kind: "dependency", job: dependent.job, first: failureFromBytes(cloner, dependent.first, job) };
+  }
   try {
     return revived(cloner.deserialize(bytes) as Failure, cloner);
   } catch {
@@ -44,25 +73,19 @@ export function failureFromBytes(cloner: Cloner, bytes: Uint8Array, job: string)
   }
 }
 
-/** Reads a failure back; the payload stays. */
-export function loadFailure(payloads: Payloads, cloner: Cloner, block: number, job: string): Failure {
-  if (block === DETAILS_LOST) return { kind: "lost", job };
-  return failureFromBytes(cloner, payloads.bytes(block), job);
-}
-
 /** The failure at the beginning of a chain of dependencies. */
 export function firstOf(failure: Failure): Failure {
   return failure.kind === "dependency" ? firstOf(failure.first) : failure;
 }
 
 function portable(failure: Failure, cloner: Cloner): Failure {
-  if (failure.kind === "dependency") return { ...failure, first: portable(failure.first, cloner) };
   if (failure.kind === "threw") return { ...failure, error: pack(failure.error, cloner) };
   if (failure.kind === "cancelled") return { ...failure, cause: pack(failure.cause, cloner) };
   return failure;
 }
 
 function revived(failure: Failure, cloner: Cloner): Failure {
+  // As earlier versions have stored it.
   if (failure.kind === "dependency") return { ...failure, first: revived(failure.first, cloner) };
   if (failure.kind === "threw") return { ...failure, error: unpack(failure.error as Packed, cloner) };
   if (failure.kind === "cancelled") return { ...failure, cause: unpack(failure.cause as Packed, cloner) };

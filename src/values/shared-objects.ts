@@ -1,5 +1,5 @@
 /**
- * Shared buffers and memories of the user, known to all threads by number.
+ * Shared buffers and memories of the user, and other objects that only message ports carry, known to all threads by number.
  *
  * A job carries only the number. The object itself goes to every other thread once, as a message
  * that is sent before the job is published, so that a thread that meets an unknown number finds the
@@ -12,8 +12,10 @@
  */
 import type { Context } from "../scheduler/context.js";
 import { delay } from "../sync/delay.js";
+import { isShared, memoryUnder } from "./boxes.js";
 
-export type SharedObject = SharedArrayBuffer | WebAssembly.Memory;
+/** A SharedArrayBuffer, a WebAssembly.Memory or Module, a Blob, a key, …: whatever a port carries and nothing else does. */
+export type SharedObject = object;
 
 /** A port to another thread, and how to take what has arrived on it. */
 export interface Link {
@@ -23,6 +25,8 @@ export interface Link {
 
 /** Gives shared objects numbers, and objects for numbers. */
 export interface ObjectNumbers {
+  /** Whether it has ports to the other threads, which carry host objects too. */
+  readonly ports: boolean;
   /** The number of `object`, which now travels once more. @returns 0 when shared memory is full */
   depart(object: SharedObject): number;
   /** The object that has arrived under `number`, whose travel is over. */
@@ -45,6 +49,7 @@ const ATTEMPTS = 2000;
 const PAUSE = 1;
 
 export class SharedObjects implements ObjectNumbers {
+  readonly ports = true;
   readonly #context: Context;
   readonly #links: readonly (Link | undefined)[];
   readonly #numbers = new WeakMap<SharedObject, number>();
@@ -146,7 +151,7 @@ export class SharedObjects implements ObjectNumbers {
   #introduce(object: SharedObject): number {
     const { edges, memory } = this.#context;
     this.receive();
-    this.#bytes += object instanceof SharedArrayBuffer ? object.byteLength : object.buffer.byteLength;
+    this.#bytes += bytesOf(object);
     if (this.#given.length >= this.#mostGiven || this.#bytes > MOST_BYTES) this.#giveUpIdle();
     // A cell of the edges' size; it is never reused, so that an old number cannot mean another object.
     const number = edges.take();
@@ -192,4 +197,10 @@ export class SharedObjects implements ObjectNumbers {
       this.#lastNumber = 0;
     }
   }
+}
+
+/** How many bytes an object is known to hold. */
+function bytesOf(object: SharedObject): number {
+  if (isShared(object)) return object.byteLength;
+  return memoryUnder(object)?.byteLength ?? 0;
 }
