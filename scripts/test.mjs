@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 /** In milliseconds; the longest file, the model of deaths, takes some two minutes on a quiet machine. */
 const MOST_PER_FILE = 1_200_000;
 /** What a built test file imports that does more in the long run. */
-const HAS_MORE = /support\/(long|check)\.js/;
+const HAS_MORE = /support\/long\.js/;
 const tests = fileURLToPath(new URL("../build/test", import.meta.url));
 const words = process.argv.slice(2).filter((word) => word !== "--long");
 const long = words.length < process.argv.length - 2;
