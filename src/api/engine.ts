@@ -96,7 +96,7 @@ export class Engine {
     this.context.takeIn = () => this.codec.objects.receive();
     this.signals = new JobSignals(this.context);
     this.contexts = new JobContexts(this.context);
-    const runHere = () => this.#onMain(() => runMainJobs(this.context));
+    const runHere = () => this.#executing(runMainJobs, undefined);
     this.listener = new Listener(this.context, this.runner, this.signals, runHere);
     this.cancellations = new Cancellations(this.context, () => this.listener.settle());
     this.runner.attach(this);
@@ -280,20 +280,16 @@ export class Engine {
   }
 
   #help(target: Job<unknown> | Group): void {
-    const { context } = this;
-    this.#checkWait(context.me === MAIN ? this.#helpOnMain(target) : waitFor(context, target), target);
+    this.#checkWait(this.#executing(waitFor, target), target);
   }
 
-  /** Apart, so that workers need no closure. */
-  #helpOnMain(target: Job<unknown> | Group): number {
-    return this.#onMain(() => waitFor(this.context, target));
-  }
-
-  /** Executes jobs on the main thread. On workers, this engine is always the current one. */
-  #onMain<R>(execute: () => R): R {
+  /** Executes jobs on this thread by `execute`; in one step, as each one on the stack makes it less deep that jobs can wait inside jobs. */
+  #executing<T, R>(execute: (context: Context, target: T) => R, target: T): R {
+    // On workers, this engine is always the current one.
+    if (this.context.me !== MAIN) return execute(this.context, target);
     const before = setCurrent(this);
     try {
-      return execute();
+      return execute(this.context, target);
     } finally {
       setCurrent(before);
       this.listener.resume();
@@ -316,8 +312,7 @@ export class Engine {
     const { context } = this;
     const before = context.enter();
     try {
-      if (context.me === MAIN) this.#onMain(() => waitForOutsider(context, target));
-      else waitForOutsider(context, target);
+      this.#executing(waitForOutsider, target);
     } finally {
       context.leave(before);
     }

@@ -38,11 +38,11 @@ export function shared<T extends ArrayBufferView & { set(from: ArrayLike<never>)
   return array;
 }
 
-/** Of any realm: only the prototype of all typed arrays has a getter that tells their names. */
+/** Of any realm: only the prototype of all typed arrays, which is below that of each, has a getter that tells their names. */
 function isTypedArrayConstructor(type: unknown): boolean {
   try {
     if (typeof type !== "function") return false;
-    for (let at = type.prototype; at !== null; at = Object.getPrototypeOf(at)) {
+    for (let at = Object.getPrototypeOf(type.prototype); at !== null; at = Object.getPrototypeOf(at)) {
       const tag = Object.getOwnPropertyDescriptor(at, Symbol.toStringTag)?.get;
       if (tag !== undefined && tag.call(new Uint8Array()) === "Uint8Array") return true;
     }

@@ -31,6 +31,7 @@ import { Pool } from "../memory/pool.js";
 import { Deque } from "../sync/deque.js";
 import { EventCount } from "../sync/event-count.js";
 import { Outstanding } from "./outstanding.js";
+import { Taken } from "./taken.js";
 
 /** What the layers above do for the scheduler, which knows nothing of JavaScript values. */
 export interface Runner {
@@ -139,8 +140,8 @@ export class Context {
   /** The newest and the oldest job for the main thread that was appended and not yet published: see main-jobs.ts. */
   newestForMain = 0;
   oldestForMain = 0;
-  /** On the main thread: its jobs that it has taken, oldest first; whether any are under way; in which round; those set aside. */
-  taken = 0;
+  /** On the main thread: its jobs that it has taken; whether any are under way; in which round; those set aside. */
+  readonly taken = new Taken();
   holding = false;
   round = 0;
   readonly postponedHere: number[] = [];

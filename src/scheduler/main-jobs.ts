@@ -4,7 +4,7 @@
  *
  * Source: R. K. Treiber's stack (IBM RJ 5118, 1986), emptied by one exchange, as B_FINISHED in finish.ts.
  *
- * The word H_MAIN_JOBS is the newest job on the stack, and S_LINK leads from each job to the one below it; the last
+ * The word H_MAIN_JOBS is the item (rank.ts) of the newest job on the stack, and S_LINK leads from each job to the one below it; the last
  * one's says what the word says of an empty stack: -2 * round while the main thread is at rest, one less from when it
  * takes jobs until all that it has taken have finished (suspended ones too). Then the next round begins.
  *
@@ -18,14 +18,20 @@
  */
 import { H_MAIN_JOBS, RUNNING, S_LINK, SLOT_LOG, STOPPING } from "../memory/layout.js";
 import { type Context, MAIN } from "./context.js";
+import { leastItem, rankOf, slotOf } from "./rank.js";
 
 const MOST_ROUNDS = 2 ** 30;
 
 /** Appends a job for the main thread; `pushMainJobs` shows it. */
-export function appendMainJob(context: Context, slot: number): void {
-  if (context.oldestForMain === 0) context.oldestForMain = slot;
-  else context.memory.i32[(slot << SLOT_LOG) + S_LINK] = context.newestForMain;
-  context.newestForMain = slot;
+export function appendMainJob(context: Context, item: number): void {
+  if (context.oldestForMain === 0) context.oldestForMain = item;
+  else context.memory.i32[linkOf(item)] = context.newestForMain;
+  context.newestForMain = item;
+}
+
+/** The word of an item's job that leads to the item below it. */
+function linkOf(item: number): number {
+  return (slotOf(item) << SLOT_LOG) + S_LINK;
 }
 
 /** Pushes what was appended, and wakes the main thread. */
@@ -36,7 +42,7 @@ export function pushMainJobs(context: Context): void {
   for (;;) {
     // Races with other pushers, and with the main thread that takes all.
     const head = Atomics.load(memory.i32, H_MAIN_JOBS);
-    memory.i32[(oldest << SLOT_LOG) + S_LINK] = head;
+    memory.i32[linkOf(oldest)] = head;
     if (Atomics.compareExchange(memory.i32, H_MAIN_JOBS, head, newest) === head) break;
   }
   // Also where it listens only for what is urgent.
@@ -60,41 +66,36 @@ export const NOT_AT_REST = -1;
 
 /** Main thread: whether it has taken jobs of its own that it has not begun. */
 export function hasTaken(context: Context): boolean {
-  return context.taken !== 0 || context.postponedHere.length > 0;
+  return !context.taken.empty || context.postponedHere.length > 0;
 }
 
-/** Main thread: takes its oldest job that is ready. @returns its slot, or 0 */
+/**
+ * Main thread: takes its oldest job that is ready; in a wait, the newest that is not foreign to it. Its rank becomes that of the context.
+ *
+ * @returns its slot, or 0
+ */
 export function takeMainJob(context: Context): number {
-  const { memory } = context;
-  if (context.depth === 0 && context.postponedHere.length > 0) takeBack(context);
-  if (context.taken === 0) takeAll(context);
-  const slot = context.taken;
-  if (slot !== 0) context.taken = memory.i32[(slot << SLOT_LOG) + S_LINK];
-  return slot;
-}
-
-/** Puts the jobs that were set aside before all others. */
-function takeBack(context: Context): void {
-  const { postponedHere } = context;
-  for (let slot = postponedHere.pop(); slot !== undefined; slot = postponedHere.pop()) {
-    context.memory.i32[(slot << SLOT_LOG) + S_LINK] = context.taken;
-    context.taken = slot;
-  }
+  const { taken, postponedHere } = context;
+  if (context.depth === 0 && postponedHere.length > 0) taken.putBack(postponedHere.splice(0));
+  if (mainJobsReady(context)) takeAll(context);
+  const item = taken.take(leastItem(context.floor));
+  if (item === 0) return 0;
+  context.rank = rankOf(item);
+  return slotOf(item);
 }
 
 function takeAll(context: Context): void {
   const { memory } = context;
-  if (!mainJobsReady(context)) return;
   context.holding = true;
   // Takes the whole stack against those that push; says in the same step that its jobs are under way (invariant 4).
-  let slot = Atomics.exchange(memory.i32, H_MAIN_JOBS, -2 * context.round - 1);
-  while (slot > 0) {
-    memory.reach(slot << SLOT_LOG);
-    const older = memory.i32[(slot << SLOT_LOG) + S_LINK];
-    memory.i32[(slot << SLOT_LOG) + S_LINK] = context.taken;
-    context.taken = slot;
-    slot = older;
+  let item = Atomics.exchange(memory.i32, H_MAIN_JOBS, -2 * context.round - 1);
+  const items: number[] = [];
+  while (item > 0) {
+    memory.reach(linkOf(item));
+    items.push(item);
+    item = memory.i32[linkOf(item)];
   }
+  context.taken.add(items.reverse());
 }
 
 /**

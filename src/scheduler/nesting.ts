@@ -6,6 +6,7 @@ import { B_ACTIVITY, BLOCKED } from "../memory/layout.js";
 import { abandonsSuspended, suspendedOn } from "./asynchronous.js";
 import { AT_REST, BUSY, type Context, IDLE, MAIN } from "./context.js";
 import { mainJobsReady, takeMainJob } from "./main-jobs.js";
+import { leastItem } from "./rank.js";
 import { findReady, nothingReady, nothingToTake } from "./ready.js";
 
 /** How deep jobs may wait inside jobs that wait: every level takes some of the thread's stack. */
@@ -17,9 +18,6 @@ const MAX_DEPTH = 1500;
  */
 const MAIN_DEPTH = 256;
 const MAX_MAIN_DEPTH = 2 * MAIN_DEPTH;
-
-/** How deep the main thread executes its own inside each other as long as other threads can go on. */
-const OWN_DEPTH = 16;
 
 /** What is executed here from now on is inside the job that runs here, if one does. @returns what `unnest` is to be given */
 export function nest(context: Context): number {
@@ -47,11 +45,8 @@ export function tooDeep({ me, depth }: Context): boolean {
 
 /** Finds a job that this thread can execute inside another, or while it waits: none that is foreign there. @returns its slot, or 0 */
 export function findHere(context: Context): number {
-  const own = ownHere(context) ? takeMainJob(context) : 0;
-  if (own !== 0) {
-    context.rank = context.floor;
-    return own;
-  }
+  const own = context.me === MAIN ? takeMainJob(context) : 0;
+  if (own !== 0) return own;
   return mayTake(context) ? findReady(context) : 0;
 }
 
@@ -76,20 +71,19 @@ export function nothingForeign(context: Context): boolean {
   return !ownReady(context) && (!mayTake(context) || nothingReady(context));
 }
 
-/**
- * Whether this is the main thread and there are jobs of its own that it may execute while it waits. In a job they may be foreign; as others
- * wait for them and nobody else can execute them, it does so up to a depth even if others can go on.
- */
+/** Whether this is the main thread and there are jobs of its own to execute while it waits: none that is foreign, as far as it knows. */
 export function ownHere(context: Context): boolean {
-  return ownReady(context) && (context.depth <= OWN_DEPTH || mayTakeForeign(context));
+  return context.me === MAIN && (mainJobsReady(context) || context.taken.has(leastItem(context.floor)));
 }
 
 /** Whether a wait here may execute a foreign job now: no other thread is at work, or about to take what is ready. See rank.ts. */
 export function mayTakeForeign(context: Context): boolean {
   const { me, threads } = context;
+  // Nobody else takes the main thread's own.
+  const own = ownReady(context);
   for (let thread = MAIN + 1; thread < threads; thread++) {
     if (thread === me) continue;
-    if (activityOf(context, thread) === AT_REST || isUnderWay(context, thread)) return false;
+    if ((activityOf(context, thread) === AT_REST && !own) || isUnderWay(context, thread)) return false;
   }
   if (me === MAIN) return true;
   if (mainJobsReady(context)) return false;
@@ -110,7 +104,7 @@ function activityOf({ memory }: Context, thread: number): number {
 }
 
 function ownReady(context: Context): boolean {
-  return context.me === MAIN && (context.taken !== 0 || mainJobsReady(context));
+  return context.me === MAIN && (!context.taken.empty || mainJobsReady(context));
 }
 
 /**

@@ -155,7 +155,7 @@ function appendApart(context: Context, item: number): void {
   if (apart === 0) {
     appendNormal(context, item);
   } else if (apart & F_MAIN) {
-    appendMainJob(context, slot);
+    appendMainJob(context, item);
     context.apart |= F_MAIN;
   } else {
     appendTo(apart & F_HIGH ? context.high.own : context.low.own, item);

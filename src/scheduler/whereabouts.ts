@@ -33,8 +33,8 @@ export class Whereabouts {
     const finished = (slot: number) => {
       places[slotIndex(slot)] = IN_LIST;
     };
-    const forEachFrom = (first: number, use: (slot: number) => void) => {
-      for (let slot = first; slot > 0; slot = i32[(slot << SLOT_LOG) + S_LINK]) use(slot);
+    const forEachFrom = (first: number, use: (item: number) => void) => {
+      for (let item = first; item > 0; item = i32[(slotOf(item) << SLOT_LOG) + S_LINK]) use(item);
     };
     for (let thread = 0; thread < threads; thread++) {
       const block = layout.blockOf(thread);
@@ -49,7 +49,7 @@ export class Whereabouts {
     normal.deques[threads].forEach(0, queued);
     unpublished.forEach(queued);
     forEachFrom(i32[H_MAIN_JOBS], queued);
-    forEachFrom(taken, queued);
+    taken.forEach(queued);
     forEachFrom(toDeliver, finished);
     undelivered.forEach(finished);
   }
