@@ -1,6 +1,7 @@
 /**
  * Time limits. The main thread looks every WATCH_EVERY milliseconds, as long as there are jobs with a limit, through
- * those that each worker has started. It finishes those whose time is over, although their functions still run.
+ * those that each worker has started. It finishes those whose time is over, although their functions still run; likewise those
+ * that were aborted, if their workers are to be ended with them.
  */
 import {
   B_TIMED,
@@ -77,6 +78,28 @@ function timeOut(context: Context, slot: number, control: number, before: number
   // Its function is to know of it, if it asks.
   context.events.notify(thread, true);
   context.runner.timeOut(slot, milliseconds);
+  if (kill) context.onOverdue(thread, slot, milliseconds);
   publishHandedOff(context, finishWhole(context, slot));
-  if (kill) context.onOverdue(thread);
+}
+
+/**
+ * On the main thread: finishes a job that was aborted, and ends its worker, unless it has ended by itself.
+ *
+ * @param before its state, as `askToStop` has given it
+ * @param fail leaves the failure in its slot
+ */
+export function endAborted(context: Context, slot: number, before: number, fail: () => void): void {
+  context.memory.reach(slot << SLOT_LOG);
+  const control = controlOf(context, slot);
+  if (control === 0) return;
+  const thread = context.memory.i32[control + C_THREAD];
+  finishFromOutside(context, () => {
+    // As in `timeOut`.
+    if (!change(context, control, before, TIMED_OUT)) return;
+    fail();
+    context.onOverdue(thread, slot, 0);
+    publishHandedOff(context, finishWhole(context, slot));
+  });
+  // Nobody else would while this thread waits synchronously.
+  submitAll(context);
 }
