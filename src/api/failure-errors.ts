@@ -26,7 +26,13 @@ export function toError(failure: Failure): Error {
         `job "${failure.job}" was cancelled: the job system was shut down by force before it started`,
       );
     case "cancelled":
-      return new JobCancelledError(failure.job, failure.started, failure.cause, messageOf(failure.cause), failure.killed);
+      return new JobCancelledError(
+        failure.job,
+        failure.started,
+        failure.cause,
+        messageOf(failure.cause),
+        failure.killed,
+      );
     case "timeout":
       return new JobTimeoutError(failure.job, failure.timeout);
     case "crashed":

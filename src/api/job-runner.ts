@@ -385,7 +385,8 @@ export class JobRunner implements Runner {
 
   #settleWithError(slot: number, place: number, error: Error): void {
     const outcomes = this.#outcomes[place >>> SHARING_LOG] as Outcomes;
-    if (error instanceof JobCancelledError && (!error.started || error.killed)) adoptReason(error, this.#cancellations.reasonOf(slot));
+    if (error instanceof JobCancelledError && (!error.started || error.killed))
+      adoptReason(error, this.#cancellations.reasonOf(slot));
     const waiting = this.#settle(outcomes, place, FAILED, error);
     if ((outcomes.observed & (1 << place)) === 0 && !isCancellation(error)) {
       this.#unobserved.push({ outcomes, place });

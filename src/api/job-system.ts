@@ -37,7 +37,10 @@ export interface ShutdownReport {
  * const b = jobs.spawn(work.count).after(a);
  * console.log(await b);
  */
-export class JobSystem extends EventEmitter<{ error: [Error]; message: [value: unknown, thread: number] }> implements AsyncDisposable {
+export class JobSystem
+  extends EventEmitter<{ error: [Error]; message: [value: unknown, thread: number] }>
+  implements AsyncDisposable
+{
   readonly #engine: Engine;
   readonly #workers: WorkerPool;
   readonly #watch: WatchTimer;

@@ -377,7 +377,7 @@ export class Codec {
       return 3;
     }
     if (value instanceof SharedArrayBuffer) return this.#pointToObject(cell, box.BUFFER, value);
-    if (value instanceof WebAssembly.Memory && value.buffer instanceof SharedArrayBuffer) {
+    if (isMemory(value) && value.buffer instanceof SharedArrayBuffer) {
       return this.#pointToObject(cell, box.MEMORY, value);
     }
     const written = this.#handles.write(value, cell);
@@ -481,4 +481,9 @@ export class Codec {
     this.#lastView = { number, type, offset, length, view };
     return view;
   }
+}
+
+/** Whether a value is a memory of WebAssembly, which some options of Node remove. */
+function isMemory(value: object): value is WebAssembly.Memory {
+  return typeof WebAssembly !== "undefined" && value instanceof WebAssembly.Memory;
 }
