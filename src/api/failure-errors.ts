@@ -12,6 +12,19 @@ import {
 
 /** The error that those who wait for a failed job get. */
 export function toError(failure: Failure): Error {
+  return withStack(make(failure));
+}
+
+/**
+ * The same error, with its stack as a text. Until somebody reads that, some versions of Node keep all objects that were at work when
+ * the error was made: whoever keeps it would keep the whole system.
+ */
+export function withStack<E extends Error>(error: E): E {
+  void error.stack;
+  return error;
+}
+
+function make(failure: Failure): Error {
   switch (failure.kind) {
     case "threw": {
       const message = `job "${failure.job}" failed: ${messageOf(failure.error)}`;

@@ -5,6 +5,7 @@ import { giveUp, stopWorkers } from "../scheduler/worker-loop.js";
 import { FEW, NONE } from "../values/codec.js";
 import { Engine } from "./engine.js";
 import { ShutdownError } from "./errors.js";
+import { withStack } from "./failure-errors.js";
 import { Functions } from "./functions.js";
 import { Group } from "./group.js";
 import type { Job } from "./job.js";
@@ -236,7 +237,7 @@ export class JobSystem
     }
     const { context } = this.#engine;
     if (this.#stopping === undefined) {
-      this.#engine.closed = new ShutdownError("the job system has been shut down; create another one");
+      this.#engine.closed = withStack(new ShutdownError("the job system has been shut down; create another one"));
       stopWorkers(context, force);
       this.#stopping = this.#stop();
     } else if (force) {
@@ -259,11 +260,8 @@ export class JobSystem
     engine.takeOver();
     const report = this.#reportOf(engine.runner.unscheduledByName());
     engine.listener.stop();
-    engine.abandon(
-      new ShutdownError(
-        "the job system was shut down before this job was scheduled or, by force, before it had finished",
-      ),
-    );
+    const why = "the job system was shut down before this job was scheduled or, by force, before it had finished";
+    engine.abandon(withStack(new ShutdownError(why)));
     return report;
   }
 
@@ -275,7 +273,7 @@ export class JobSystem
   /** Workers die again and again: fails everything instead of leaving anyone waiting. */
   #giveUp(reason: Error): void {
     const engine = this.#engine;
-    engine.closed = new ShutdownError(`the job system has stopped: ${reason.message}`, { cause: reason });
+    engine.closed = withStack(new ShutdownError(`the job system has stopped: ${reason.message}`, { cause: reason }));
     engine.listener.keepAlive = () => {};
     // Until they have ended: somebody may be waiting for that.
     this.#workers.keepAlive(true);
@@ -288,6 +286,7 @@ export class JobSystem
   }
 
   #report(error: Error): void {
+    withStack(error);
     if (this.listenerCount("error") === 0) {
       // As for any rejection that nobody handles: the process decides.
       void Promise.reject(error);

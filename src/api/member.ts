@@ -8,6 +8,7 @@ import {
   startThread,
   type Worker,
 } from "../platform/node.js";
+import { withStack } from "./failure-errors.js";
 import type { WorkerMessage, WorkerStart } from "./messages.js";
 import { deferred } from "./outcomes.js";
 
@@ -151,9 +152,8 @@ export class Member {
     } else if (this.#endingSince > 0) {
       if (now - this.#endingSince >= END_WITHIN) this.terminate();
     } else if (this.readySince === 0 && now - this.born >= this.#startTimeout) {
-      const error = new Error(
-        `a worker was not ready after ${this.#startTimeout} ms${this.#whereItIs()}; give JobSystem.create a larger startTimeout if it needs more`,
-      );
+      const late = `a worker was not ready after ${this.#startTimeout} ms${this.#whereItIs()}; give JobSystem.create a larger startTimeout if it needs more`;
+      const error = withStack(new Error(late));
       this.#whenReady.reject(error);
       this.terminate(error);
     }
@@ -187,7 +187,8 @@ export class Member {
     this.receive();
     this.exitCode = code;
     this.#closePorts();
-    this.#whenReady.reject(new Error(`a worker ended with code ${code} before it was ready${this.#whereItIs()}`));
+    const early = `a worker ended with code ${code} before it was ready${this.#whereItIs()}`;
+    this.#whenReady.reject(withStack(new Error(early)));
     this.#hearer.onEnd(this);
   }
 
