@@ -483,9 +483,8 @@ export class JobRunner implements Runner {
 
   /** Stores a signal's reason. @returns the payload, or DETAILS_LOST */
   storeReason(reason: unknown): number {
-    // A copy of a DOMException is an Error: its kind goes apart.
-    const cause = [isInstance(reason, DOMException), reason];
-    return this.store({ kind: "cancelled", job: "", started: true, cause });
+    const job = isInstance(reason, DOMException) ? EXCEPTION : "";
+    return this.store({ kind: "cancelled", job, started: true, cause: reason });
   }
 
   /** Reads a signal's reason, as far as it could be copied; else gives undefined. */
@@ -493,8 +492,8 @@ export class JobRunner implements Runner {
     if (block === 0) return undefined;
     const failure = loadFailure(this.#context.payloads, this.#codec.cloner, block, "");
     if (failure.kind !== "cancelled") return undefined;
-    const [isException, reason] = failure.cause as [boolean, Error];
-    return isException ? new DOMException(reason.message, reason.name) : reason;
+    const { job, cause } = failure;
+    return job === EXCEPTION ? new DOMException((cause as Error).message, (cause as Error).name) : cause;
   }
 
   timeOut(slot: number, limit: number): void {
@@ -615,6 +614,9 @@ interface Ending {
 const NOWHERE = -1;
 /** The same: its outcome is known here, and the slot is kept for jobs that it is lent to. */
 const KEPT = -2;
+
+/** In place of a job's name in a stored reason: it was a DOMException, whose copy is an Error. */
+const EXCEPTION = "DOMException";
 
 function mayBeLarge(outcome: unknown): boolean {
   return (
