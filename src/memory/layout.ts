@@ -29,8 +29,8 @@ export const HAD_MAIN = 2; // for the main thread only
 /** Values of H_STATE. */
 export const RUNNING = 0;
 export const STOPPING = 1;
-export const CANCELLING = 2;
-export const STOPPED = 3;
+export const STOPPED = 2;
+export const CANCELLING = 3; // in this one and the next, no job starts any more
 export const DEAD = 4; // it was given up, or ended by force: nothing more will run
 
 /** A region, in words. */

@@ -69,17 +69,8 @@ function isLate(context: Context, control: number, state: number, now: number): 
 
 /** Finishes a job whose time is over, if it is still in the state in which it was found. */
 function timeOut(context: Context, slot: number, control: number, before: number): void {
-  const { i32 } = context.memory;
-  const milliseconds = i32[control + C_LIMIT];
-  const kill = i32[control + C_KILL] !== 0;
-  const thread = i32[control + C_THREAD];
-  // Settles with its end; if the slot has another job by now, the counter differs.
-  if (!change(context, control, before, TIMED_OUT)) return;
-  // Its function is to know of it, if it asks.
-  context.events.notify(thread, true);
-  context.runner.timeOut(slot, milliseconds);
-  if (kill) context.onOverdue(thread, slot, milliseconds);
-  publishHandedOff(context, finishWhole(context, slot));
+  const milliseconds = context.memory.i32[control + C_LIMIT];
+  giveUpJob(context, slot, before, milliseconds, () => context.runner.timeOut(slot, milliseconds));
 }
 
 /**
@@ -90,16 +81,23 @@ function timeOut(context: Context, slot: number, control: number, before: number
  */
 export function endAborted(context: Context, slot: number, before: number, fail: () => void): void {
   context.memory.reach(slot << SLOT_LOG);
-  const control = controlOf(context, slot);
-  if (control === 0) return;
-  const thread = context.memory.i32[control + C_THREAD];
-  finishFromOutside(context, () => {
-    // As in `timeOut`.
-    if (!change(context, control, before, TIMED_OUT)) return;
-    fail();
-    context.onOverdue(thread, slot, 0);
-    publishHandedOff(context, finishWhole(context, slot));
-  });
+  if (controlOf(context, slot) === 0) return;
+  finishFromOutside(context, () => giveUpJob(context, slot, before, 0, fail));
   // Nobody else would while this thread waits synchronously.
   submitAll(context);
+}
+
+/** Finishes a job although its function still runs. @param milliseconds its limit, which is over; or 0 */
+function giveUpJob(context: Context, slot: number, before: number, milliseconds: number, fail: () => void): void {
+  const control = controlOf(context, slot);
+  const { i32 } = context.memory;
+  const kill = i32[control + C_KILL] !== 0;
+  const thread = i32[control + C_THREAD];
+  // Settles with its end; if the slot has another job by now, the counter differs.
+  if (!change(context, control, before, TIMED_OUT)) return;
+  // Its function is to know of it, if it asks.
+  context.events.notify(thread, true);
+  fail();
+  if (kill) context.onOverdue(thread, slot, milliseconds);
+  publishHandedOff(context, finishWhole(context, slot));
 }
