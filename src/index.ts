@@ -26,6 +26,6 @@ export type { Group } from "./api/group.js";
 export type { Job } from "./api/job.js";
 export type { JobOptions } from "./api/job-options.js";
 export { JobSystem, type ShutdownReport } from "./api/job-system.js";
-export type { JobSystemOptions } from "./api/options.js";
+export type { JobSystemOptions, ShutdownOptions } from "./api/options.js";
 export { shared } from "./api/shared.js";
 export { WaitGroup } from "./api/wait-group.js";

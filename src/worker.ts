@@ -6,20 +6,33 @@ import { Functions } from "./api/functions.js";
 import { Links } from "./api/links.js";
 import type { WorkerMessage, WorkerStart } from "./api/messages.js";
 import { layoutFor } from "./memory/layout.js";
-import { hasPendingWork, onExit, parentPort, printThrough, stayAlive, turn, workerData } from "./platform/node.js";
+import {
+  endNow,
+  endWithin,
+  hasPendingWork,
+  onExit,
+  printThrough,
+  stayAlive,
+  takeStartData,
+  turn,
+} from "./platform/node.js";
 import { hasOpened, noticeOpening } from "./platform/opened.js";
 import { workerLoop } from "./scheduler/worker-loop.js";
 import { describe, isInstance } from "./values/describe.js";
 
-const start = workerData as WorkerStart;
+/** How long what is still open on a worker may go on when the system has stopped, in milliseconds. */
+const LINGER = 20;
+
+// Before any module of the user's is loaded.
+const start = takeStartData() as WorkerStart;
 
 function tell(message: WorkerMessage): void {
-  parentPort?.postMessage(message);
+  start.control.postMessage(message);
 }
 
 /** Loads the modules. @throws what a module throws, or an Error if it exports something else here */
 async function load(): Promise<Functions> {
-  const functions = await Functions.load(start.modules);
+  const functions = await Functions.load(start.modules, (module) => tell({ type: "loading", module }));
   const here = functions.names;
   const there = start.names;
   const length = Math.max(here.length, there.length);
@@ -54,7 +67,7 @@ async function main(): Promise<void> {
     functions = await noticeOpening(load);
   } catch (error) {
     refuse(error);
-    return;
+    endNow(1);
   }
   const links = new Links(start.ports);
   const report = (error: Error) => tell({ type: "unobserved", failure: engine.runner.errorToBytes(error) });
@@ -62,8 +75,9 @@ async function main(): Promise<void> {
   const engine = new Engine(start.buffer, layout, start.me, functions, start.concurrency, links.all, report);
   setCurrent(engine);
   engine.open();
-  const letGo = stayAlive();
+  const letGo = stayAlive(start.control);
   for (const introduction of start.introductions) engine.codec.objects.learn(introduction);
+  engine.onAborted = (slot, state) => tell({ type: "aborted", slot, state });
   onExit((code) => {
     engine.closed = new ShutdownError("this worker thread is ending");
     engine.context.noteExit(code);
@@ -84,9 +98,11 @@ async function main(): Promise<void> {
       engine.runner.reportUnobserved();
     },
   });
+  engine.closed = new ShutdownError("this worker thread is ending");
   tell({ type: "stopped" });
   links.close();
   letGo();
+  endWithin(LINGER);
 }
 
 void main();

@@ -1,6 +1,7 @@
 /** Workers that die: the job that one ran fails, everything else goes on, and nobody waits for ever. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setEnvironmentData } from "node:worker_threads";
 import {
   DependencyFailedError,
   JobFailedError,
@@ -247,6 +248,7 @@ test("a worker that dies while others are still starting is replaced", HANGS, as
   const workers = watchWorkers();
   const orders = new BroadcastChannel(early.ORDERS);
   process.env[early.TOLD] = "1";
+  setEnvironmentData(early.COUNT, new Int32Array(new SharedArrayBuffer(4)));
   const tell = setInterval(() => {
     // The first, when it is ready; the second, when that has died.
     if (workers.all.size === 2 && workers.ready.size === 1) orders.postMessage(1);

@@ -296,7 +296,7 @@ test("jobs that a job makes are cancelled and timed out alike", HANGS, async () 
       assert.equal(await jobs.run(work.timeOutInside, newCells()), 20);
       assert.equal(jobs.run(work.timeOutInside, newCells()).wait(), 20);
       assert.equal(await jobs.run(work.timeOutInsideLater, newCells()), 20);
-      assert.equal(await jobs.run(work.cancelInside, newCells()), "AbortError, inside");
+      assert.equal(await jobs.run(work.cancelInside, newCells()), "Error, inside");
     });
   }
 });

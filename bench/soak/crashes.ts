@@ -12,7 +12,10 @@ export interface Workers {
   readonly ready: ReadonlySet<Worker>;
 }
 
-/** Notes the worker threads of this process from now on, since a job system keeps its own to itself. */
+/**
+ * Notes the worker threads of this process from now on, since a job system keeps its own to itself. A module of jobs says that it
+ * was loaded: `parentPort.postMessage`.
+ */
 export function watchWorkers(): Workers {
   const all = new Set<Worker>();
   const ready = new Set<Worker>();

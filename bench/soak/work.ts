@@ -1,6 +1,10 @@
 /** The job functions of the soak program. */
+import { parentPort } from "node:worker_threads";
 import { group, run } from "heddle/job";
 import { HANDLE_KINDS, leaveOpen } from "./handles.js";
+
+// See `watchWorkers`.
+parentPort?.postMessage("loaded");
 
 /** Where the jobs of a graph say what they have seen: for each job how often it has started, then whether it has ended; then faults. */
 export type Marks = Int32Array;

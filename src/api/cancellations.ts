@@ -12,13 +12,26 @@ interface Listened {
 
 export class Cancellations {
   readonly #context: Context;
+  readonly #storeReason: (reason: unknown) => number;
+  readonly #onAborted: (slot: number, state: number) => void;
   readonly #afterwards: () => void;
   readonly #listened = new Map<AbortSignal, Listened>();
   readonly #signals = new Map<number, AbortSignal>();
 
-  /** @param afterwards called when jobs were cancelled: some may have settled */
-  constructor(context: Context, afterwards: () => void) {
+  /**
+   * @param storeReason stores a signal's reason, and gives the payload
+   * @param onAborted called with a job that was asked to stop, and whose worker is to be ended with it, if it is still in `state`
+   * @param afterwards called when jobs were cancelled: some may have settled
+   */
+  constructor(
+    context: Context,
+    storeReason: (reason: unknown) => number,
+    onAborted: (slot: number, state: number) => void,
+    afterwards: () => void,
+  ) {
     this.#context = context;
+    this.#storeReason = storeReason;
+    this.#onAborted = onAborted;
     this.#afterwards = afterwards;
   }
 
@@ -42,6 +55,11 @@ export class Cancellations {
   /** Whether a signal may still cancel a job. Its timer, as that of `AbortSignal.timeout`, keeps no thread alive by itself. */
   get listening(): boolean {
     return this.#listened.size > 0;
+  }
+
+  /** Whether a signal may cancel the unscheduled job of `slot`. */
+  watches(slot: number): boolean {
+    return this.#signals.has(slot);
   }
 
   /** Why the job of `slot` was cancelled, as far as this thread knows. */
@@ -73,19 +91,25 @@ export class Cancellations {
   }
 
   #abort(signal: AbortSignal): void {
+    const slots = [...(this.#listened.get(signal)?.slots ?? [])];
+    const toEnd: { slot: number; state: number }[] = [];
     const before = this.#context.enter();
     try {
-      finishFromOutside(this.#context, () => this.#cancelAll([...(this.#listened.get(signal)?.slots ?? [])]));
+      finishFromOutside(this.#context, () => this.#cancelAll(slots, signal, toEnd));
+      for (const { slot, state } of toEnd) this.#onAborted(slot, state);
     } finally {
       this.#context.leave(before);
     }
     this.#afterwards();
   }
 
-  #cancelAll(slots: readonly number[]): void {
+  #cancelAll(slots: readonly number[], signal: AbortSignal, toEnd: { slot: number; state: number }[]): void {
     // First all that wait: else those that depend on others of them would start, or fail, because of these.
     const cancelled = slots.filter((slot) => cancel(this.#context, slot));
-    for (const slot of slots) askToStop(this.#context, slot);
+    for (const slot of slots) {
+      const state = askToStop(this.#context, slot, () => this.#storeReason(signal.reason));
+      if (state !== 0) toEnd.push({ slot, state });
+    }
     // They settle now: each is ours before one of them makes others ready, which whoever takes them would settle later.
     const claimed = cancelled.filter((slot) => claimCancelled(this.#context, slot));
     for (const slot of claimed) finishClaimed(this.#context, slot);

@@ -36,6 +36,7 @@ import {
   waitFor,
   waitForOutsider,
 } from "../scheduler/wait.js";
+import { endAborted } from "../scheduler/watch.js";
 import { Codec, FEW } from "../values/codec.js";
 import { NoRoom, TooLarge } from "../values/room.js";
 import type { Link } from "../values/shared-objects.js";
@@ -74,6 +75,9 @@ export class Engine {
   readonly contexts: JobContexts;
   /** Called when a job was given a time limit. */
   onLimit: () => void = () => {};
+  /** Ends a job of this thread that was asked to stop, with its worker; here if this is the main thread. */
+  onAborted: (slot: number, state: number) => void = (slot, state) =>
+    endAborted(this.context, slot, state, () => this.runner.endAborted(slot));
   readonly #publish = () => holdNothingBack(this.context);
   /** Why nothing more may be submitted from here, once that is so. */
   closed: ShutdownError | undefined;
@@ -94,11 +98,16 @@ export class Engine {
     this.context = new Context(buffer, layout, me, this.runner, concurrency, endStretch);
     this.codec = new Codec(this.context, links, new HandleCodec(this));
     this.context.takeIn = () => this.codec.objects.receive();
-    this.signals = new JobSignals(this.context);
+    this.signals = new JobSignals(this.context, (block) => this.runner.readReason(block));
     this.contexts = new JobContexts(this.context);
     const runHere = () => this.#executing(runMainJobs, undefined);
     this.listener = new Listener(this.context, this.runner, this.signals, runHere);
-    this.cancellations = new Cancellations(this.context, () => this.listener.settle());
+    this.cancellations = new Cancellations(
+      this.context,
+      (reason) => this.runner.storeReason(reason),
+      (slot, state) => this.onAborted(slot, state),
+      () => this.listener.settle(),
+    );
     this.runner.attach(this);
   }
 

@@ -17,26 +17,28 @@ export class DependencyFailedError extends JobFailedError {
   override readonly name: string = "DependencyFailedError";
 }
 
-/** A job was cancelled by its signal: it did not start, or it threw after it had been asked to stop. */
+/** A job was cancelled by its signal: it did not start; or it threw after it had been asked to stop, or was ended (`kill`). */
 export class JobCancelledError extends JobFailedError {
   override readonly name: string = "JobCancelledError";
   /** Whether it had started. */
   readonly started: boolean;
+  /** Whether its worker was ended because of it (`kill`). */
+  readonly killed: boolean;
   /**
-   * `cause` is the signal's reason, where the job had not started and this is known here, or what it threw.
+   * `cause` is what the job threw; else the signal's reason, where this is known here.
    *
    * @param because what was thrown, for the message
    */
-  constructor(job: string, started: boolean, cause: unknown, because = "") {
-    super(
-      job,
-      started
-        ? `job "${job}" was cancelled, and threw: ${because}`
-        : `job "${job}" was cancelled before it started: its signal was aborted`,
-      { cause },
-    );
+  constructor(job: string, started: boolean, cause: unknown, because = "", killed = false) {
+    super(job, `job "${job}" was cancelled${howFar(started, killed, because)}`, { cause });
     this.started = started;
+    this.killed = killed;
   }
+}
+
+function howFar(started: boolean, killed: boolean, because: string): string {
+  if (!started) return " before it started: its signal was aborted";
+  return killed ? " while it ran, and its worker thread ended: its signal was aborted" : `, and threw: ${because}`;
 }
 
 /** A job has run for longer than its `timeout`. Its function may still run; what it gives is dropped. */
@@ -53,18 +55,22 @@ export class JobTimeoutError extends JobFailedError {
   }
 }
 
-/** The worker thread that ran a job has died: a job called `process.exit`, memory ran out, or it was terminated. */
+/** The worker thread that ran a job has died: a job called `process.exit`, memory ran out, or it was terminated, also because of another job (`kill`). */
 export class WorkerCrashedError extends JobFailedError {
   override readonly name: string = "WorkerCrashedError";
   /** The exit code of the worker thread. */
   readonly exitCode: number;
   /** What is known of the reason, or "". */
   readonly reason: string;
-  constructor(job: string, exitCode: number, reason: string) {
+  /** Whether it was ended because of another job, which `reason` then names. */
+  readonly killed: boolean;
+  constructor(job: string, exitCode: number, reason: string, killed = false) {
     const why = reason === "" ? "" : `: ${reason}`;
-    super(job, `job "${job}" failed: its worker thread ended unexpectedly with code ${exitCode}${why}`);
+    const how = killed ? `was ended because ${reason}` : `ended unexpectedly with code ${exitCode}${why}`;
+    super(job, `job "${job}" failed: its worker thread ${how}`);
     this.exitCode = exitCode;
     this.reason = reason;
+    this.killed = killed;
   }
 }
 

@@ -19,6 +19,19 @@ const MOST_OF_FAILURE = 2 ** 10;
 
 /** The error that those who wait for a failed job get. */
 export function toError(failure: Failure): Error {
+  return withStack(make(failure));
+}
+
+/**
+ * The same error, with its stack as a text. Until somebody reads that, some versions of Node keep all objects that were at work when
+ * the error was made: whoever keeps it would keep the whole system.
+ */
+export function withStack<E extends Error>(error: E): E {
+  void error.stack;
+  return error;
+}
+
+function make(failure: Failure): Error {
   switch (failure.kind) {
     case "threw": {
       const message = `job "${failure.job}" failed: ${messageOf(failure.error)}`;
@@ -31,11 +44,17 @@ export function toError(failure: Failure): Error {
         `job "${failure.job}" was cancelled: the job system was shut down by force before it started`,
       );
     case "cancelled":
-      return new JobCancelledError(failure.job, failure.started, failure.cause, messageOf(failure.cause));
+      return new JobCancelledError(
+        failure.job,
+        failure.started,
+        failure.cause,
+        messageOf(failure.cause),
+        failure.killed,
+      );
     case "timeout":
       return new JobTimeoutError(failure.job, failure.timeout);
     case "crashed":
-      return new WorkerCrashedError(failure.job, failure.exitCode, failure.reason);
+      return new WorkerCrashedError(failure.job, failure.exitCode, failure.reason, failure.killed);
     case "lost":
       return new JobFailedError(
         failure.job,
@@ -84,11 +103,13 @@ export function failureOf(error: unknown, job: string): Failure {
     return { kind: "dependency", job: error.job, first: failureOf(error.cause, job) };
   }
   if (error instanceof JobCancelledError) {
-    return { kind: "cancelled", job: error.job, started: error.started, cause: error.cause };
+    const { started, cause, killed } = error;
+    return { kind: "cancelled", job: error.job, started, cause, killed };
   }
   if (error instanceof JobTimeoutError) return { kind: "timeout", job: error.job, timeout: error.timeout };
   if (error instanceof WorkerCrashedError) {
-    return { kind: "crashed", job: error.job, exitCode: error.exitCode, reason: error.reason };
+    const { exitCode, reason, killed } = error;
+    return { kind: "crashed", job: error.job, exitCode, reason, killed };
   }
   if (error instanceof JobFailedError && !("cause" in error)) return { kind: "lost", job: error.job };
   if (error instanceof JobFailedError) return { kind: "threw", job: error.job, error: error.cause };

@@ -16,10 +16,18 @@ export class Functions {
   #lastFunction: unknown = NO_FUNCTION;
   #lastHeader = 0;
 
-  /** Imports the modules and registers what they export. @throws what a module throws when it is loaded */
-  static async load(modules: readonly string[]): Promise<Functions> {
+  /**
+   * Imports the modules and registers what they export.
+   *
+   * @param loading called with each before it is imported
+   * @throws what a module throws when it is loaded
+   */
+  static async load(modules: readonly string[], loading: (module: string) => void = () => {}): Promise<Functions> {
     const functions = new Functions();
-    for (const module of modules) functions.#register((await import(module)) as Record<string, unknown>);
+    for (const module of modules) {
+      loading(module);
+      functions.#register((await import(module)) as Record<string, unknown>);
+    }
     return functions;
   }
 

@@ -33,7 +33,12 @@ export function setOptions(engine: Engine, job: Job<unknown>, options: JobOption
   const { context } = engine;
   checkOwn(context, job);
   const word = (job._slot << SLOT_LOG) + S_FUNCTION;
-  checkTogether(job, checked, limitOf(context, job), (context.memory.i32[word] & F_MAIN) !== 0);
+  checkTogether(job, checked, {
+    limited: wordOf(context, job, C_LIMIT) > 0,
+    killed: wordOf(context, job, C_KILL) !== 0,
+    watched: engine.cancellations.watches(job._slot),
+    onMain: (context.memory.i32[word] & F_MAIN) !== 0,
+  });
   const before = context.enter();
   try {
     write(engine, job, checked);
@@ -89,24 +94,41 @@ function checkOwn(context: Context, job: Job<unknown>): void {
   }
 }
 
+/** What a job has of earlier options: a time limit, `kill`, a signal, a place. */
+interface Earlier {
+  readonly limited: boolean;
+  readonly killed: boolean;
+  readonly watched: boolean;
+  readonly onMain: boolean;
+}
+
 /** @throws TypeError where options contradict each other, or those that the job has */
-function checkTogether(job: Job<unknown>, { timeout, kill, on }: JobOptions, limited: boolean, onMain: boolean): void {
-  if (kill === true && timeout === undefined && !limited) {
-    throw new TypeError(`kill needs a timeout: give job "${job.name}" both, such as { timeout: 1000, kill: true }`);
+function checkTogether(job: Job<unknown>, { signal, timeout, kill, on }: JobOptions, earlier: Earlier): void {
+  const limited = timeout !== undefined || earlier.limited;
+  if (kill === true && !limited && signal === undefined && !earlier.watched) {
+    throw new TypeError(
+      `kill needs a timeout or a signal: give job "${job.name}" one of them as well, such as { timeout: 1000, kill: true }`,
+    );
   }
-  if ((timeout !== undefined || limited) && (on === "main" || onMain)) {
+  if (on !== "main" && !earlier.onMain) return;
+  if (limited) {
     throw new TypeError(
       `timeout and on: "main" exclude each other, as the main thread is the one that watches the time; give job "${job.name}" one of them`,
     );
   }
+  if (kill ?? earlier.killed) {
+    throw new TypeError(
+      `kill and on: "main" exclude each other, as only a worker can be ended; give job "${job.name}" one of them`,
+    );
+  }
 }
 
-/** Whether the job has a time limit by now. */
-function limitOf(context: Context, job: Job<unknown>): boolean {
+/** A word of the job's control record, or 0 if it has none. */
+function wordOf(context: Context, job: Job<unknown>, word: number): number {
   // Else what is in the record is of another job, which had the slot before.
-  if ((context.memory.i32[(job._slot << SLOT_LOG) + S_FUNCTION] & F_CONTROLLED) === 0) return false;
+  if ((context.memory.i32[(job._slot << SLOT_LOG) + S_FUNCTION] & F_CONTROLLED) === 0) return 0;
   const control = controlOf(context, job._slot);
-  return context.memory.i32[control + C_LIMIT] > 0;
+  return context.memory.i32[control + word];
 }
 
 /** @throws ArenaFullError */

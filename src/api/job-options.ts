@@ -1,6 +1,6 @@
 /** What `Job.with` is given, checked. */
 import { LONGEST_LIMIT } from "../memory/layout.js";
-import { checkWhole } from "./options.js";
+import { checkSignal, checkWhole } from "./options.js";
 
 /** Options of one job: see `Job.with`. */
 export interface JobOptions {
@@ -14,7 +14,10 @@ export interface JobOptions {
    * asynchronous job runs until its promise settles.
    */
   timeout?: number;
-  /** Whether to end the job's worker when its time is over, as its function would else run on; needs a `timeout`. */
+  /**
+   * Whether to end the job's worker when its time is over, or its signal is aborted while it runs, as its function would else run
+   * on; needs a `timeout` or a `signal`.
+   */
   kill?: boolean;
   /** What to call the job in place of its function's name, 1 to 1000 characters. */
   name?: string;
@@ -52,20 +55,6 @@ export function checkJobOptions(options: JobOptions): JobOptions {
   if (on !== undefined && on !== "main") throw new TypeError(`on must be "main", not ${quoted(on)}`);
   if (retries !== undefined) checkWhole("retries", retries, 0, MOST_RETRIES);
   return { signal, timeout, kill, name, priority, on, retries };
-}
-
-function checkSignal(signal: Partial<AbortSignal> | null): void {
-  const fits =
-    typeof signal === "object" &&
-    signal !== null &&
-    typeof signal.aborted === "boolean" &&
-    typeof signal.addEventListener === "function" &&
-    typeof signal.removeEventListener === "function";
-  if (!fits) {
-    throw new TypeError(
-      `signal must be an AbortSignal, such as new AbortController().signal, not ${kindOf(signal)}${typeof signal === "object" && signal !== null ? " without aborted and addEventListener" : ""}`,
-    );
-  }
 }
 
 function checkTimeout(timeout: unknown): void {

@@ -24,6 +24,7 @@ import {
   isTold,
   letGo,
   noteRetries,
+  reasonFor,
   releaseTold,
   retriesOf,
   wasAborted,
@@ -39,6 +40,7 @@ import {
   dependentFromBytes,
   dependentToBytes,
   type Failure,
+  failureFromBytes,
   failureToBytes,
   firstOf,
   storeFailure,
@@ -418,7 +420,8 @@ export class JobRunner implements Runner {
 
   #settleWithError(slot: number, place: number, error: Error): void {
     const outcomes = this.#outcomes[place >>> SHARING_LOG] as Outcomes;
-    if (error instanceof JobCancelledError && !error.started) adoptReason(error, this.#cancellations.reasonOf(slot));
+    if (error instanceof JobCancelledError && (!error.started || error.killed))
+      adoptReason(error, this.#cancellations.reasonOf(slot));
     const waiting = this.#settle(outcomes, place, FAILED, error);
     if ((outcomes.observed & (1 << place)) === 0 && !isCancellation(error)) {
       this.#unobserved.push({ outcomes, place });
@@ -497,8 +500,8 @@ export class JobRunner implements Runner {
   }
 
   crash(slot: number, thread: number): void {
-    const { exitCode, reason } = this.deaths.get(thread) as Ending;
-    this.#setFailure(slot, { kind: "crashed", job: this.nameIn(slot), exitCode, reason });
+    const ending = this.deaths.get(thread) as Ending;
+    this.#setFailure(slot, { kind: "crashed", job: this.nameIn(slot), ...ending });
   }
 
   cancel(slot: number): void {
@@ -511,6 +514,24 @@ export class JobRunner implements Runner {
     // Takes the place of the failure of something before it. Settles with those that fail just now: they find this one.
     const before = Atomics.exchange(this.#context.memory.i32, (slot << SLOT_LOG) + S_FAILURE, block);
     if (before !== 0 && before !== DETAILS_LOST) this.#context.payloads.free(before);
+  }
+
+  /** Makes `slot`, which had started, fail because it was cancelled, and its worker ended. */
+  endAborted(slot: number): void {
+    const cause = this.#cancellations.reasonOf(slot) ?? this.readReason(reasonFor(this.#context, slot));
+    this.#setFailure(slot, { kind: "cancelled", job: this.nameIn(slot), started: true, cause, killed: true });
+  }
+
+  /** Stores a signal's reason. @returns the payload, or DETAILS_LOST */
+  storeReason(reason: unknown): number {
+    return this.store({ kind: "cancelled", job: "", started: true, cause: reason });
+  }
+
+  /** Reads a signal's reason, as far as it could be copied; else gives undefined. */
+  readReason(block: number): unknown {
+    if (block === 0 || block === DETAILS_LOST) return undefined;
+    const failure = failureFromBytes(this.#codec.cloner, this.#context.payloads.bytes(block), "");
+    return failure.kind === "cancelled" ? failure.cause : undefined;
   }
 
   timeOut(slot: number, limit: number): void {
@@ -643,6 +664,7 @@ export class JobRunner implements Runner {
 interface Ending {
   readonly exitCode: number;
   readonly reason: string;
+  readonly killed: boolean;
 }
 
 /** In the table of places: the slot has no job of this thread. */

@@ -2,7 +2,7 @@
 import { C_LIMIT, F_CONTROLLED, S_FUNCTION, SLOT_LOG } from "../memory/layout.js";
 import { type Kept, keepContext, runIn } from "../platform/contexts.js";
 import type { Context } from "../scheduler/context.js";
-import { controlOf, isAskedToStop, wasAborted } from "../scheduler/control.js";
+import { controlOf, isAskedToStop, reasonFor, wasAborted } from "../scheduler/control.js";
 
 /** What a job was given when it asked for a signal, and in which context it did. */
 interface Asked {
@@ -12,11 +12,14 @@ interface Asked {
 
 export class JobSignals {
   readonly #context: Context;
+  readonly #readReason: (block: number) => unknown;
   /** For jobs that have started here, not ended, and asked for a signal. */
   readonly #asked = new Map<number, Asked>();
 
-  constructor(context: Context) {
+  /** @param readReason reads what `Cancellations` has stored */
+  constructor(context: Context, readReason: (block: number) => unknown) {
     this.#context = context;
+    this.#readReason = readReason;
   }
 
   /** Whether the job of `slot`, which runs here, is to stop. */
@@ -71,7 +74,7 @@ export class JobSignals {
 
   #abortIfAsked(slot: number, controller: AbortController): void {
     if (controller.signal.aborted || !isAskedToStop(this.#context, slot)) return;
-    if (wasAborted(this.#context, slot)) controller.abort();
+    if (wasAborted(this.#context, slot)) controller.abort(this.#readReason(reasonFor(this.#context, slot)));
     else
       controller.abort(new DOMException(`the job has run for longer than ${this.#limitOf(slot)} ms`, "TimeoutError"));
   }

@@ -2,22 +2,29 @@ import { EventEmitter } from "node:events";
 import { layoutFor } from "../memory/layout.js";
 import { runIn } from "../platform/contexts.js";
 import { MAIN } from "../scheduler/context.js";
-import { stopWorkers } from "../scheduler/worker-loop.js";
+import { giveUp, stopWorkers } from "../scheduler/worker-loop.js";
 import { FEW, NONE } from "../values/codec.js";
 import { Engine } from "./engine.js";
 import { ShutdownError } from "./errors.js";
+import { withStack } from "./failure-errors.js";
 import { Functions } from "./functions.js";
 import { Group } from "./group.js";
 import type { Job } from "./job.js";
-import { checkForce, checkOptions, type JobSystemOptions } from "./options.js";
+import { checkOptions, checkShutdown, type JobSystemOptions, type ShutdownOptions } from "./options.js";
 import { Supervisor } from "./supervisor.js";
 import { WatchTimer } from "./watch-timer.js";
+import { within } from "./within.js";
 import { WorkerPool } from "./worker-pool.js";
 
 /** What `shutdown` reports. */
 export interface ShutdownReport {
   /** Jobs that were spawned and never scheduled, by function name. They did not run. */
   readonly neverScheduled: Readonly<Record<string, number>>;
+  /**
+   * The numbers (1 to `threads`) of worker threads that were terminated and have not ended, if there are any: native code holds
+   * them up. The process cannot end before them.
+   */
+  readonly threadsLeft?: readonly number[];
 }
 
 /**
@@ -32,41 +39,50 @@ export interface ShutdownReport {
  * const b = jobs.spawn(work.count).after(a);
  * console.log(await b);
  */
-export class JobSystem extends EventEmitter<{ error: [Error] }> implements AsyncDisposable {
+export class JobSystem
+  extends EventEmitter<{ error: [Error]; message: [value: unknown, thread: number] }>
+  implements AsyncDisposable
+{
   readonly #engine: Engine;
   readonly #workers: WorkerPool;
   readonly #watch: WatchTimer;
   #stopping: Promise<ShutdownReport> | undefined;
   #referenced = false;
+  /** What modules have sent while they were loaded, until somebody can listen. */
+  #early: [value: unknown, thread: number][] | undefined = [];
 
   /**
    * Starts a job system.
    *
    * @param options modules (required), threads, maxJobs: see `JobSystemOptions`
    * @returns the system, when all its workers have loaded the modules
-   * @throws TypeError, RangeError for a bad option; whatever a module throws when it is loaded
+   * @throws TypeError, RangeError for a bad option; whatever a module throws when it is loaded; an Error that names the module, if
+   * that takes longer than `startTimeout`; the reason of `signal`, when it is aborted; what Node throws if it cannot start a thread
    * (no worker is left behind)
    */
   static async create(options: JobSystemOptions): Promise<JobSystem> {
-    const { modules, threads, maxJobs, concurrency, resourceLimits } = checkOptions(options);
-    const functions = await Functions.load(modules);
+    const { modules, threads, maxJobs, concurrency, resourceLimits, startTimeout, signal } = checkOptions(options);
+    if (signal?.aborted) throw signal.reason;
+    const functions = await loadFunctions(modules, startTimeout, signal);
     const layout = layoutFor(threads + 1, maxJobs);
-    const workers = new WorkerPool(threads, resourceLimits);
+    const workers = new WorkerPool(threads, resourceLimits, startTimeout);
     const report = (error: Error) => system.#report(error);
     // The creating thread starts as many asynchronous jobs as it is given: its program's awaiting must not hold them up.
     const unlimited = Number.POSITIVE_INFINITY;
     const engine = new Engine(undefined, layout, MAIN, functions, unlimited, workers.links.all, report);
     const system = new JobSystem(engine, workers);
-    await workers.start({
-      buffer: engine.context.memory.buffer,
-      threads: threads + 1,
-      maxJobs,
-      concurrency,
-      modules,
-      names: functions.names,
-    });
+    const { buffer } = engine.context.memory;
+    const { names } = functions;
+    await workers.start({ buffer, threads: threads + 1, maxJobs, concurrency, modules, names }, signal);
     engine.open();
+    setImmediate(() => system.#handOnEarly());
     return system;
+  }
+
+  #handOnEarly(): void {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const [value, thread] of early) this.emit("message", value, thread);
   }
 
   private constructor(engine: Engine, workers: WorkerPool) {
@@ -83,7 +99,21 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
       (error) => this.#report(error),
       (reason) => this.#giveUp(reason),
     );
-    engine.context.onOverdue = (thread) => workers.kill(thread);
+    workers.onAborted = (slot, state) => {
+      const before = engine.context.enter();
+      engine.onAborted(slot, state);
+      engine.context.leave(before);
+      engine.listener.settle();
+    };
+    workers.onValue = (value, thread) => {
+      if (this.#early === undefined) this.emit("message", value, thread);
+      else this.#early.push([value, thread]);
+    };
+    engine.context.onOverdue = (thread, slot, milliseconds) => {
+      const job = `job "${engine.runner.nameIn(slot)}"`;
+      const limit = `${job} ran longer than its timeout of ${milliseconds} ms (kill)`;
+      workers.kill(thread, milliseconds > 0 ? limit : `the signal of ${job} was aborted (kill)`);
+    };
     engine.listener.active = true;
     engine.listener.keepAlive = (on) => workers.keepAlive(on || this.#referenced);
     engine.runner.onUnobserved = () => setImmediate(() => engine.runner.reportUnobserved());
@@ -188,26 +218,33 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
   }
 
   /**
-   * Finishes what is scheduled, then stops the workers. After it every call throws ShutdownError.
+   * Finishes what is scheduled, then stops the workers. After it every call throws ShutdownError. A worker that has stopped ends,
+   * whatever the jobs have left open: timers, servers, ports.
    *
-   * @param options `force: true` cancels what has not started: it fails with ShutdownError
+   * @param options `force: true` cancels what has not started: it fails with ShutdownError. So does what has not finished within
+   * `grace` milliseconds (100), when its worker is terminated
    * @returns a report of the jobs that were spawned and never scheduled; those who await them get ShutdownError
-   * @throws TypeError (it rejects, and shuts nothing down) for other options
+   * @throws TypeError, RangeError (it rejects, and shuts nothing down) for other options
+   * @example
+   * process.once("SIGTERM", () => jobs.shutdown({ force: true, grace: 1000 }));
    */
-  shutdown(options: { force?: boolean } = {}): Promise<ShutdownReport> {
+  shutdown(options: ShutdownOptions = {}): Promise<ShutdownReport> {
     let force: boolean;
+    let grace: number;
     try {
-      force = checkForce(options);
+      ({ force, grace } = checkShutdown(options));
     } catch (error) {
       return Promise.reject(error);
     }
+    const { context } = this.#engine;
     if (this.#stopping === undefined) {
-      this.#engine.closed = new ShutdownError("the job system has been shut down; create another one");
-      stopWorkers(this.#engine.context, force);
+      this.#engine.closed = withStack(new ShutdownError("the job system has been shut down; create another one"));
+      stopWorkers(context, force);
       this.#stopping = this.#stop();
     } else if (force) {
-      stopWorkers(this.#engine.context, true);
+      stopWorkers(context, true);
     }
+    if (force) this.#workers.force(grace, () => giveUp(context));
     return this.#stopping;
   }
 
@@ -222,20 +259,22 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
     await this.#workers.stopped;
     this.#watch.stop();
     engine.takeOver();
-    const report = { neverScheduled: engine.runner.unscheduledByName() };
+    const report = this.#reportOf(engine.runner.unscheduledByName());
     engine.listener.stop();
-    engine.abandon(
-      new ShutdownError(
-        "the job system was shut down before this job was scheduled or, by force, before it had finished",
-      ),
-    );
+    const why = "the job system was shut down before this job was scheduled or, by force, before it had finished";
+    engine.abandon(withStack(new ShutdownError(why)));
     return report;
+  }
+
+  #reportOf(neverScheduled: Record<string, number>): ShutdownReport {
+    const threadsLeft = this.#workers.left;
+    return threadsLeft.length === 0 ? { neverScheduled } : { neverScheduled, threadsLeft };
   }
 
   /** Workers die again and again: fails everything instead of leaving anyone waiting. */
   #giveUp(reason: Error): void {
     const engine = this.#engine;
-    engine.closed = new ShutdownError(`the job system has stopped: ${reason.message}`, { cause: reason });
+    engine.closed = withStack(new ShutdownError(`the job system has stopped: ${reason.message}`, { cause: reason }));
     engine.listener.keepAlive = () => {};
     // Until they have ended: somebody may be waiting for that.
     this.#workers.keepAlive(true);
@@ -243,11 +282,12 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
     this.#watch.stop();
     engine.abandon(engine.closed);
     engine.listener.stop();
-    this.#stopping ??= this.#workers.stopped.then(() => ({ neverScheduled: {} }));
+    this.#stopping ??= this.#workers.stopped.then(() => this.#reportOf({}));
     this.#report(reason);
   }
 
   #report(error: Error): void {
+    withStack(error);
     if (this.listenerCount("error") === 0) {
       // As for any rejection that nobody handles: the process decides.
       void Promise.reject(error);
@@ -262,4 +302,17 @@ export class JobSystem extends EventEmitter<{ error: [Error] }> implements Async
       });
     }
   }
+}
+
+/** Loads the modules on this thread. @throws what a module throws; an Error if they take too long; the reason of `signal` */
+function loadFunctions(modules: readonly string[], milliseconds: number, signal?: AbortSignal): Promise<Functions> {
+  let loading = modules[0];
+  const functions = Functions.load(modules, (module) => {
+    loading = module;
+  });
+  const late = () =>
+    new Error(
+      `${loading} was not loaded after ${milliseconds} ms: it may await at its top level what never comes; give JobSystem.create a larger startTimeout if it needs more`,
+    );
+  return within(functions, signal, { milliseconds, late });
 }

@@ -111,8 +111,13 @@ export class Listener {
     if (mainJobsToRun(this.#context)) events.notify(me, true);
   }
 
+  /** Ends it for good. */
   stop(): void {
     this.#stopped = true;
+    const { events, me } = this.#context;
+    events.notify(me, true);
+    // The last notice, also if it has been woken already: a `waitAsync` that nobody notifies keeps all this in memory for ever.
+    events.resume(me);
   }
 
   /** Takes over what has finished, or some of it. @returns whether no promise is open any more */

@@ -19,12 +19,17 @@ export interface WorkerStart {
   readonly introductions: readonly Introduction[];
   /** Kept as long as the worker lives: see `Pulse`. */
   readonly pulse: MessagePort;
+  /** For the worker's messages to the creating thread; the port that Node gives to workers is the user's. */
+  readonly control: MessagePort;
 }
 
 /** Sent by a worker. */
 export type WorkerMessage =
+  | { readonly type: "loading"; readonly module: string }
   | { readonly type: "ready" }
   | { readonly type: "refused"; readonly error: unknown }
   | { readonly type: "stopped" }
   | { readonly type: "printed"; readonly printed: Printed }
-  | { readonly type: "unobserved"; readonly failure: Uint8Array };
+  | { readonly type: "unobserved"; readonly failure: Uint8Array }
+  /** Asks for the end of the thread that runs the job of `slot`, whose signal was aborted, if that is still in `state`. */
+  | { readonly type: "aborted"; readonly slot: number; readonly state: number };

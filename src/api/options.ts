@@ -24,6 +24,22 @@ export interface JobSystemOptions {
    * `stackSizeMb`, as for a `Worker` of Node. A worker that needs more dies, and is replaced.
    */
   resourceLimits?: ResourceLimits;
+  /**
+   * How long a worker may take to load the modules and get ready, in milliseconds, 1 to 2^30; by default 30,000. After that
+   * `create` rejects; a later worker, which takes a dead one's place, counts as dead. The modules' loading on the creating thread
+   * may take as long.
+   */
+  startTimeout?: number;
+  /** Ends the start when it is aborted: `create` rejects with the signal's reason, and no worker is left. */
+  signal?: AbortSignal;
+}
+
+/** Options of `JobSystem.shutdown`. */
+export interface ShutdownOptions {
+  /** Whether to cancel what has not started, and to end workers that do not stop. */
+  force?: boolean;
+  /** By force: how long workers have to stop, in milliseconds, 0 to 2^30; by default 100. Then they are terminated. */
+  grace?: number;
 }
 
 const LIMITS = ["maxOldGenerationSizeMb", "maxYoungGenerationSizeMb", "codeRangeSizeMb", "stackSizeMb"];
@@ -34,6 +50,9 @@ const FEWEST_JOBS = 16;
 const MOST_JOBS = 4_194_304;
 const MOST_CONCURRENT = 65_536;
 export const CONCURRENT = 64;
+const LONGEST = 2 ** 30;
+const START_TIMEOUT = 30_000;
+const GRACE = 100;
 
 export interface CheckedOptions {
   readonly modules: readonly string[];
@@ -41,6 +60,8 @@ export interface CheckedOptions {
   readonly maxJobs: number;
   readonly concurrency: number;
   readonly resourceLimits: ResourceLimits;
+  readonly startTimeout: number;
+  readonly signal: AbortSignal | undefined;
 }
 
 /** @throws TypeError, RangeError naming the option, what was wrong and what to do */
@@ -54,12 +75,17 @@ export function checkOptions(options: JobSystemOptions): CheckedOptions {
   checkWhole("maxJobs", maxJobs, FEWEST_JOBS, MOST_JOBS);
   const concurrency = options.concurrency ?? CONCURRENT;
   checkWhole("concurrency", concurrency, 1, MOST_CONCURRENT);
+  const { startTimeout = START_TIMEOUT, signal } = options;
+  checkWhole("startTimeout", startTimeout, 1, LONGEST);
+  if (signal !== undefined) checkSignal(signal);
   return {
     modules: checkModules(options.modules),
     threads,
     maxJobs,
     concurrency,
     resourceLimits: checkLimits(options.resourceLimits),
+    startTimeout,
+    signal,
   };
 }
 
@@ -119,14 +145,33 @@ function moduleUrl(module: unknown, index: number): string {
   );
 }
 
-/** Options of `JobSystem.shutdown`, checked: whether to shut down by force. @throws TypeError */
-export function checkForce(options: { force?: boolean }): boolean {
+/** @throws TypeError unless `signal` is like an AbortSignal */
+export function checkSignal(signal: Partial<AbortSignal> | null): void {
+  const fits =
+    typeof signal === "object" &&
+    signal !== null &&
+    typeof signal.aborted === "boolean" &&
+    typeof signal.addEventListener === "function" &&
+    typeof signal.removeEventListener === "function";
+  if (!fits) {
+    throw new TypeError(
+      `signal must be an AbortSignal, such as new AbortController().signal, not ${signal === null ? "null" : typeof signal}${typeof signal === "object" && signal !== null ? " without aborted and addEventListener" : ""}`,
+    );
+  }
+}
+
+/** Options of `JobSystem.shutdown`, checked. @throws TypeError, RangeError */
+export function checkShutdown(options: ShutdownOptions): Required<ShutdownOptions> {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(
       `shutdown needs no options, or { force: true }, not ${options === null ? "null" : typeof options}`,
     );
   }
-  const force = options.force ?? false;
+  const { force = false, grace = GRACE } = options;
   if (typeof force !== "boolean") throw new TypeError(`force must be true or false, not ${typeof force}`);
-  return force;
+  checkWhole("grace", grace, 0, LONGEST);
+  if (!force && options.grace !== undefined) {
+    throw new TypeError("grace is for shutdown({ force: true }), which does not wait for jobs that run longer");
+  }
+  return { force, grace };
 }

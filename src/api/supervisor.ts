@@ -43,7 +43,7 @@ export class Supervisor {
       const now = performance.now();
       if (now - this.#looked < LOOK_EVERY) return;
       this.#looked = now;
-      if (engine.context.state !== STOPPED) workers.look();
+      workers.look();
       this.#recover();
     };
   }
@@ -79,7 +79,9 @@ export class Supervisor {
         age > Math.max(SOON, startup) || memory.i32[memory.layout.blockOf(thread) + B_RAN] !== 0,
     );
     const dead = deaths.map(({ thread }) => thread);
-    for (const { thread, exitCode, cause } of deaths) runner.deaths.set(thread, { exitCode, reason: reasonOf(cause) });
+    for (const { thread, exitCode, cause, killed } of deaths) {
+      runner.deaths.set(thread, { exitCode, reason: reasonOf(cause), killed });
+    }
     const { objects } = engine.codec;
     const living = this.#workers.living;
     const executing = recover(context, dead, living, () => {

@@ -1,17 +1,11 @@
 /** The worker threads of a system, as the creating thread sees them. */
-import {
-  MessageChannel,
-  type MessagePort,
-  Pulse,
-  print,
-  type ResourceLimits,
-  startThread,
-  type Worker,
-} from "../platform/node.js";
+import { every, MessageChannel, type MessagePort, print, type ResourceLimits } from "../platform/node.js";
 import type { Introduction } from "../values/shared-objects.js";
 import { Links } from "./links.js";
+import { type Hearer, Member } from "./member.js";
 import type { WorkerMessage, WorkerStart } from "./messages.js";
 import { deferred } from "./outcomes.js";
+import { within } from "./within.js";
 
 /** A worker has ended although it was not told to. */
 export interface Death {
@@ -28,85 +22,105 @@ export interface Death {
   readonly killed: boolean;
 }
 
-type Common = Omit<WorkerStart, "me" | "ports" | "pulse" | "introductions">;
+type Common = Omit<WorkerStart, "me" | "ports" | "pulse" | "control" | "introductions">;
 
-interface Member {
-  readonly worker: Worker;
-  readonly pulse: Pulse;
-  readonly born: number;
-  /** When it was ready, or 0. */
-  readySince: number;
-  /** Told to stop, and has. */
-  stopped: boolean;
-  /** Its death is known; its thread has ended. */
-  dead: boolean;
-  /** What its thread has ended with, once it has. */
-  exitCode: number | undefined;
-  killed: boolean;
-  cause: unknown;
-}
+/** How often to look whether workers start and end in time, while some do either; in milliseconds. */
+const CHECK_EVERY = 10;
+const NEVER = Number.POSITIVE_INFINITY;
 
-export class WorkerPool {
+export class WorkerPool implements Hearer {
   readonly count: number;
   /** To each worker. */
   readonly links: Links;
-  /** Settles when all workers have ended. */
+  /** Settles when all workers have ended, or are left to themselves. */
   readonly stopped: Promise<void>;
   onUnobserved: (failure: Uint8Array) => void = () => {};
   onDeath: (death: Death) => void = () => {};
+  /** Called with what the user's code on a worker has sent. */
+  onValue: (value: unknown, thread: number) => void = () => {};
+  /** Called when the job of a worker was aborted whose worker is to be ended with it: see messages.ts. */
+  onAborted: (slot: number, state: number) => void = () => {};
   readonly #limits: ResourceLimits;
+  readonly #startTimeout: number;
   readonly #ports: (MessagePort | undefined)[][];
   /** By thread; none for the creating one. */
   readonly #members: Member[] = [];
+  /** Threads that were terminated and did not end. */
+  readonly #left = new Set<Member>();
   #common!: Common;
   readonly #allEnded = deferred<void>();
-  #running: number;
   #terminated = false;
   #alive = true;
   #started = false;
   /** How often the event loop has still to go round before the process may end. */
   #turns = 0;
+  #endClock: (() => void) | undefined;
+  /** When the last thread has ended, in milliseconds. */
+  #lastEnd = 0;
+  /** When the workers are to be ended by force, in milliseconds, and how. */
+  #forcedAt = NEVER;
+  #enforce: () => readonly number[] = () => [];
 
-  /** @param limits for the memory of each worker */
-  constructor(count: number, limits: ResourceLimits) {
+  /**
+   * @param limits for the memory of each worker
+   * @param startTimeout how long a worker may take to get ready, in milliseconds
+   */
+  constructor(count: number, limits: ResourceLimits, startTimeout: number) {
     this.count = count;
     this.#limits = limits;
-    this.#running = count;
+    this.#startTimeout = startTimeout;
     this.#ports = mesh(count + 1);
     this.links = new Links(this.#ports[0]);
     this.stopped = this.#allEnded.promise.then(() => this.links.close());
   }
 
-  /** Starts the workers. @throws what the first of them that fails throws; then none is left */
-  async start(common: Common): Promise<void> {
+  /**
+   * Starts the workers.
+   *
+   * @throws what the first of them that fails throws, or the reason of `signal` if that is aborted before all are ready; then
+   * none is left
+   */
+  async start(common: Common, signal: AbortSignal | undefined): Promise<void> {
     this.#common = common;
-    const ready: Promise<void>[] = [];
-    for (let me = 1; me <= this.count; me++) ready.push(this.#startMember(me, this.#ports[me], []));
     try {
-      await Promise.all(ready);
+      for (let me = 1; me <= this.count; me++) this.#startMember(me, this.#ports[me], []);
+      await within(Promise.all(this.#members.map(({ ready }) => ready)), signal);
     } catch (error) {
       this.terminate();
+      // Those of workers that were not started.
+      for (const ports of this.#ports) for (const port of ports) port?.close();
       await this.stopped;
       throw error;
     }
     this.#started = true;
     this.keepAlive(false);
     // Those that were ready and have died while others were still starting.
-    this.#members.forEach((member, thread) => {
-      if (member.exitCode !== undefined) this.#noteDeath(thread, member, member.exitCode);
-    });
+    for (const member of this.#all) if (!member.running) this.#noteDeath(member);
+  }
+
+  get #all(): readonly Member[] {
+    return this.#members.filter((member) => member !== undefined);
   }
 
   /** The workers that live, but for those just noticed to be dead. */
   get living(): number[] {
-    return this.#members.flatMap((member, thread) => (member === undefined || member.dead ? [] : [thread]));
+    return this.#all.filter(({ dead }) => !dead).map(({ thread }) => thread);
   }
 
-  /** Looks for workers that have died while this thread's event loop stood still. */
+  /** The numbers of the workers that were terminated and did not end. */
+  get left(): number[] {
+    return Array.from(this.#left, ({ thread }) => thread).sort((a, b) => a - b);
+  }
+
+  /** Looks for workers that have died, or are to be ended, while this thread's event loop stands still. */
   look(): void {
-    this.#members.forEach((member, thread) => {
-      if (!member.stopped && !member.dead && member.pulse.stopped) this.#noteDeath(thread, member, 1);
-    });
+    for (const member of this.#all) {
+      const gone = !member.dead && member.gone;
+      // After the look: what it has sent before its end is there.
+      if (member.running) member.receive();
+      if (gone) this.#noteDeath(member);
+    }
+    this.#check();
   }
 
   /**
@@ -129,37 +143,53 @@ export class WorkerPool {
   }
 
   /**
-   * Starts a worker in a dead one's place. If it does not get ready, that is a death like another.
+   * Starts a worker in a dead one's place. If it does not get ready, or cannot be started, that is a death like another.
    *
    * @param introductions the shared objects that the others know of
    */
   replace(thread: number, introductions: readonly Introduction[]): void {
-    // Its death tells.
-    this.#startMember(thread, this.#ports[thread], introductions).catch(() => {});
-    const { worker } = this.#members[thread];
-    if (!this.#alive) worker.unref();
+    try {
+      const member = this.#startMember(thread, this.#ports[thread], introductions);
+      if (!this.#alive) member.unref();
+    } catch (cause) {
+      this.onDeath({ thread, exitCode: 1, cause, age: 0, startup: 0, killed: false });
+    }
   }
 
   /** Lets a dead worker count as one that has stopped. */
   forget(thread: number): void {
     this.#members[thread].stopped = true;
-    if (this.#members[thread].exitCode !== undefined) this.#ended();
+    this.#endIfAllHave();
   }
 
-  /** Ends a worker at once, whatever it is doing, because of a job that was given up. */
-  kill(thread: number): void {
-    this.#members[thread].killed = true;
-    void this.#members[thread].worker.terminate();
+  /** Ends a worker at once, whatever it is doing, because of a job. @param why for those whose jobs end with it */
+  kill(thread: number, why: string): void {
+    const member = this.#members[thread];
+    member.killed = true;
+    member.terminate(new Error(why));
+    this.#startClock();
   }
 
-  /** Ends all workers at once, whatever they are doing; their deaths are told to nobody. */
-  terminate(): void {
+  /**
+   * Ends the workers that have not stopped in so many milliseconds; their deaths are told to nobody.
+   *
+   * @param enforce called before that; gives the workers that stop by themselves now
+   */
+  force(grace: number, enforce: () => readonly number[]): void {
+    this.#enforce = enforce;
+    this.#forcedAt = Math.min(this.#forcedAt, performance.now() + grace);
+    this.#startClock();
+  }
+
+  /** Ends all workers, but for those that stop by themselves, whatever they are doing; their deaths are told to nobody. */
+  terminate(stopping: readonly number[] = []): void {
     this.#terminated = true;
-    for (const member of this.#members) {
-      if (member === undefined) continue;
-      if (member.exitCode !== undefined) this.#ended();
-      else void member.worker.terminate();
+    for (const member of this.#all) {
+      if (member.stopped || stopping.includes(member.thread)) member.expectEnd();
+      else member.terminate();
     }
+    this.#startClock();
+    this.#endIfAllHave();
   }
 
   /** Keeps the process alive, or lets it end once what the jobs have printed that were waited for is there. */
@@ -167,9 +197,9 @@ export class WorkerPool {
     if (!on) this.#turnTwice();
     if (on === this.#alive) return;
     this.#alive = on;
-    for (const member of this.#members) {
-      if (on) member?.worker.ref();
-      else member?.worker.unref();
+    for (const member of this.#all) {
+      if (on) member.ref();
+      else member.unref();
     }
   }
 
@@ -187,65 +217,73 @@ export class WorkerPool {
     if (--this.#turns > 0) setImmediate(this.#turn);
   };
 
+  /** @throws what Node throws if it cannot start a thread */
   #startMember(
     me: number,
     ports: readonly (MessagePort | undefined)[],
     introductions: readonly Introduction[],
-  ): Promise<void> {
-    const { promise, resolve, reject } = deferred<void>();
-    const pulse = new Pulse();
-    const transfer = [pulse.other, ...ports.filter((port) => port !== undefined)];
-    const data: WorkerStart = { ...this.#common, me, ports, introductions, pulse: pulse.other };
-    const worker = startThread(`heddle ${me}`, data, transfer, this.#limits);
-    const member: Member = {
-      worker,
-      pulse,
-      born: performance.now(),
-      readySince: 0,
-      stopped: false,
-      dead: false,
-      exitCode: undefined,
-      killed: false,
-      cause: undefined,
-    };
+  ): Member {
+    const member = new Member({ ...this.#common, me, ports, introductions }, this.#limits, this.#startTimeout, this);
     this.#members[me] = member;
-    worker.on("message", (message: WorkerMessage) => {
-      if (message.type === "ready") {
-        member.readySince = performance.now();
-        resolve();
-      } else if (message.type === "refused") {
-        member.cause = message.error;
-        reject(message.error);
-      } else if (message.type === "stopped") member.stopped = true;
-      else if (message.type === "printed") print(message.printed);
-      else this.onUnobserved(message.failure);
-    });
-    worker.on("error", (error) => {
-      member.cause = error;
-      reject(error);
-    });
-    worker.on("exit", (code) => {
-      reject(new Error(`a worker ended with code ${code} before it was ready`));
-      // Its death was noticed before, and another has its place.
-      if (this.#members[me] !== member) return;
-      member.exitCode = code;
-      if (member.stopped || this.#terminated) this.#ended();
-      else if (this.#started) this.#noteDeath(me, member, code);
-    });
-    return promise;
+    this.#startClock();
+    return member;
   }
 
-  #noteDeath(thread: number, member: Member, exitCode: number): void {
-    if (member.dead) return;
+  /** @internal */
+  onMessage(_member: Member, message: WorkerMessage): void {
+    if (message.type === "printed") print(message.printed);
+    else if (message.type === "unobserved") this.onUnobserved(message.failure);
+    else if (message.type === "aborted") this.onAborted(message.slot, message.state);
+    else if (message.type === "stopped" || message.type === "refused") this.#startClock();
+  }
+
+  /** @internal */
+  onUserMessage({ thread }: Member, value: unknown): void {
+    this.onValue(value, thread);
+  }
+
+  /** @internal */
+  onEnd(member: Member): void {
+    this.#lastEnd = performance.now();
+    if (member.left) this.#left.add(member);
+    else this.#left.delete(member);
+    // Else its death was noticed before, and another has its place.
+    if (this.#members[member.thread] !== member) return;
+    if (member.stopped || this.#terminated) this.#endIfAllHave();
+    else if (this.#started) this.#noteDeath(member);
+  }
+
+  #noteDeath(member: Member): void {
+    if (member.dead || member.stopped || this.#terminated) return;
     member.dead = true;
-    const { born, readySince, cause, killed } = member;
+    const { thread, born, readySince, cause, killed, exitCode = 1 } = member;
     const age = readySince === 0 ? 0 : performance.now() - readySince;
     const startup = readySince === 0 ? 0 : readySince - born;
     this.onDeath({ thread, exitCode, cause, age, startup, killed });
   }
 
-  #ended(): void {
-    if (--this.#running === 0) this.#allEnded.resolve();
+  #endIfAllHave(): void {
+    const over = (member: Member) => !member.running && (member.stopped || this.#terminated);
+    if (!this.#all.every(over)) return;
+    this.#forcedAt = NEVER;
+    this.#allEnded.resolve();
+  }
+
+  /** Looks at the time now and then, as long as it matters. */
+  #startClock(): void {
+    this.#endClock ??= every(CHECK_EVERY, () => this.#check());
+  }
+
+  #check(): void {
+    const now = performance.now();
+    if (now >= this.#forcedAt) {
+      this.#forcedAt = NEVER;
+      this.terminate(this.#enforce());
+    }
+    for (const member of this.#all) member.check(now, this.#lastEnd);
+    if (this.#forcedAt < NEVER || this.#all.some(({ watched }) => watched)) return;
+    this.#endClock?.();
+    this.#endClock = undefined;
   }
 }
 

@@ -29,9 +29,9 @@ export const HAD_MAIN = 2; // for the main thread only
 /** Values of H_STATE. */
 export const RUNNING = 0;
 export const STOPPING = 1;
-export const CANCELLING = 2;
-export const STOPPED = 3;
-export const DEAD = 4; // workers die again and again: nothing more will run
+export const STOPPED = 2;
+export const CANCELLING = 3; // in this one and the next, no job starts any more
+export const DEAD = 4; // it was given up, or ended by force: nothing more will run
 
 /** A region, in words. */
 export const REGION_WORDS = (512 * 1024) / 4;
@@ -129,8 +129,9 @@ export const C_DEADLINE = 2; // when its time is over, in milliseconds of the ma
 export const C_OUTER = 3; // the next in its thread's list of jobs with a time limit
 export const C_NAME = 4; // payload with its name, or 0
 export const C_RETRIES = 5; // how often it may be run again after its worker has crashed
-export const C_KILL = 6; // 1: its worker is terminated when its time is over
+export const C_KILL = 6; // 1: its worker is terminated when its time is over, or it is aborted
 export const C_THREAD = 7; // the thread that has started it
+export const C_REASON = 8; // payload with the reason why it was asked to stop; or 0, or 1 where there was no room
 
 /** What is left of the machine's clock in a word; of two times, less than half of that lies between them. */
 export const CLOCK_MASK = 0x7fffffff;

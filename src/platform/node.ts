@@ -1,39 +1,67 @@
 /** Node, Deno and Bun: threads, messages received synchronously, the event loop. */
-import {
+import { syncBuiltinESMExports } from "node:module";
+import threads, {
   MessageChannel,
   type MessagePort,
-  parentPort,
   type ResourceLimits,
   receiveMessageOnPort,
   Worker,
-  workerData,
 } from "node:worker_threads";
 import { countOwn } from "./opened.js";
 
 export { turn } from "./opened.js";
-export { MessageChannel, type MessagePort, parentPort, type ResourceLimits, Worker, workerData };
+export { MessageChannel, type MessagePort, type ResourceLimits, Worker };
+
+/** As they are before any job is loaded, which may put others in their place. */
+const { setInterval, setTimeout, clearInterval, clearTimeout } = globalThis;
+const { exit } = process;
 
 /** Room on each worker's stack for jobs that wait inside jobs, in MiB. */
 const STACK_MEBIBYTES = 16;
 
-/** An option that says how to read a program from the command line; a worker's program is a file. */
-function isInputType(option: string): boolean {
-  return option.startsWith("--input-type");
-}
-
 /**
- * Starts a thread that runs this package's worker module.
+ * Starts a thread that runs this package's worker module. It takes over the options of this process, all of which Node accepts so;
+ * of those that are given to it as `execArgv` Node refuses many.
  *
  * @param limits for its memory
  */
 export function startThread(name: string, data: unknown, transfer: MessagePort[], limits: ResourceLimits): Worker {
-  return new Worker(new URL("../worker.js", import.meta.url), {
+  const program = new URL("../worker.js", import.meta.url);
+  const options = {
     name,
     workerData: data,
     transferList: transfer,
-    ...(process.execArgv.some(isInputType) && { execArgv: process.execArgv.filter((option) => !isInputType(option)) }),
     resourceLimits: { stackSizeMb: STACK_MEBIBYTES, ...limits },
-  });
+  };
+  // With --input-type, Node refuses a program that is a file, and takes one that is a text.
+  return hasInputType()
+    ? new Worker(`import(${JSON.stringify(program.href)})`, { ...options, eval: true })
+    : new Worker(program, options);
+}
+
+function hasInputType(): boolean {
+  return [...process.execArgv, process.env.NODE_OPTIONS ?? ""].some((option) => option.includes("--input-type"));
+}
+
+/** Takes what `startThread` has given to this thread. After that `workerData` is undefined, as for a worker that was given none. */
+export function takeStartData(): unknown {
+  const data = threads.workerData;
+  Object.assign(threads, { workerData: undefined });
+  syncBuiltinESMExports();
+  return data;
+}
+
+/**
+ * Ends this worker: by itself, as soon as its event loop has nothing to do, but at the latest in so many milliseconds, whatever is
+ * open. Exit handlers run in both cases.
+ */
+export function endWithin(milliseconds: number): void {
+  setTimeout(() => exit.call(process), milliseconds).unref();
+}
+
+/** Ends this worker, once its exit handlers have run. */
+export function endNow(code: number): never {
+  return exit.call(process, code);
 }
 
 /** Has `last` called with the exit code when this thread is about to end, in whatever way it does so by itself. */
@@ -55,6 +83,11 @@ export class Pulse {
     this.other = port2;
     port1.unref();
     this.#works = this.#move();
+  }
+
+  /** To be called when the thread has ended, or could not be started. */
+  close(): void {
+    this.#port.close();
   }
 
   /** Whether the thread has stopped for good. */
@@ -91,6 +124,12 @@ export function every(milliseconds: number, work: () => void): () => void {
   return () => clearInterval(timer);
 }
 
+/** Calls `work` once, in so many milliseconds; keeps the process alive until then. @returns how to have it not called */
+export function after(milliseconds: number, work: () => void): () => void {
+  const timer = setTimeout(work, milliseconds);
+  return () => clearTimeout(timer);
+}
+
 /** As `turn`, if anything else keeps this thread alive; it does not. */
 export function turnIfAlive(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve).unref());
@@ -109,11 +148,10 @@ export function hold(): () => void {
   return () => clearInterval(timer);
 }
 
-/** Keeps this worker thread alive, also while nothing but `Atomics.waitAsync` is pending. @returns how to end it */
-export function stayAlive(): () => void {
-  const ignore = () => {};
-  parentPort?.on("message", ignore);
-  return () => parentPort?.off("message", ignore);
+/** Keeps this worker thread alive by a port of its own, also while nothing but `Atomics.waitAsync` is pending. @returns how to end it */
+export function stayAlive(port: MessagePort): () => void {
+  port.on("message", () => {});
+  return () => port.unref();
 }
 
 /** What a thread has printed, and where. */

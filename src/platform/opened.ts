@@ -9,6 +9,8 @@ import { AsyncResource, createHook } from "node:async_hooks";
 import * as threads from "node:worker_threads";
 import { trip } from "./tripwire.js";
 
+/** As it is before any job is loaded, which may put another in its place. */
+const { setImmediate } = globalThis;
 /** The type of this package's own resources. */
 const OWN = "heddle";
 /** What loading a module opens, and what is soon over: as long as it is not, `hasPendingWork` tells. */
@@ -56,7 +58,8 @@ export function ownResource(): AsyncResource {
  */
 export async function noticeOpening<T>(load: () => Promise<T>): Promise<T> {
   trip(Atomics, ["waitAsync"], open);
-  trip(WebAssembly, ["compile", "compileStreaming", "instantiate", "instantiateStreaming"], open);
+  if (typeof WebAssembly !== "undefined")
+    trip(WebAssembly, ["compile", "compileStreaming", "instantiate", "instantiateStreaming"], open);
   const { locks } = threads as { locks?: object };
   if (locks !== undefined) trip(Object.getPrototypeOf(locks), ["request"], open);
   // A debugger makes timers and promises at any time.

@@ -151,9 +151,10 @@ export class Context {
   submitted = 0;
   /** Ends a stretch of submissions; a microtask on the main thread. */
   readonly endStretch: () => void;
-  /** When the main thread last looked for jobs whose time is over, and what it does for one that is to be killed: see watch.ts. */
+  /** When the main thread last looked for jobs whose time is over: see watch.ts. */
   watched = 0;
-  onOverdue: (thread: number) => void = () => {};
+  /** On the main thread: ends the worker `thread` because of the job `slot`, whose limit is over; 0: whose signal was aborted. */
+  onOverdue: (thread: number, slot: number, milliseconds: number) => void = () => {};
   /** Keeps the reading in `prefetch` from being optimised away. */
   prefetched = 0;
   /** Scratch for batches. */

@@ -29,6 +29,7 @@ import {
   C_LIMIT,
   C_NAME,
   C_OUTER,
+  C_REASON,
   C_RETRIES,
   C_STATE,
   C_THREAD,
@@ -58,6 +59,8 @@ export const STATES = 7;
 export const ABORTED = 8;
 /** What the counter above them rises by. */
 const START = 16;
+/** Up to this, a word for a payload's address says that there is none (DETAILS_LOST in failures.ts is 1). */
+const NO_PAYLOAD = 1;
 
 /**
  * The address of a slot's control record, whose job has one; 0 where this thread does not yet know of it. Remakes the
@@ -86,6 +89,7 @@ export function openControl(context: Context, slot: number): number {
   i32[control + C_NAME] = 0;
   i32[control + C_RETRIES] = 0;
   i32[control + C_KILL] = 0;
+  i32[control + C_REASON] = 0;
   // Only the counter stays. The main thread may just look at the slot's earlier job: it finds that this is not STARTED.
   const before = Atomics.load(i32, control + C_STATE);
   Atomics.store(i32, control + C_STATE, (before & -START) | WAITING);
@@ -215,15 +219,34 @@ export function cancel(context: Context, slot: number): boolean {
   return (before & STATES) === CANCELLED;
 }
 
-/** Asks a job of this thread to stop, if it has started and not ended, and notifies the thread that has it. */
-export function askToStop(context: Context, slot: number): void {
+/**
+ * Asks a job of this thread to stop, if it has started and not ended, and notifies the thread that has it.
+ *
+ * @param storeReason stores why, and gives the payload, or at most NO_PAYLOAD where there was no room
+ * @returns the job's state if its worker is to be ended with it, or 0
+ */
+export function askToStop(context: Context, slot: number, storeReason: () => number = noReason): number {
   const control = controlOf(context, slot);
-  const { i32 } = context.memory;
   const before = stateOf(context, control);
-  if ((before & STATES) !== STARTED) return;
-  // Settles with its end, and with the main thread that times it out: after either, nobody is to be asked.
-  if (Atomics.compareExchange(i32, control + C_STATE, before, before | ABORTED) !== before) return;
+  if ((before & STATES) !== STARTED) return 0;
+  const reason = storeReason();
+  const { i32 } = context.memory;
+  if (i32[control + C_REASON] > NO_PAYLOAD) context.payloads.free(i32[control + C_REASON]);
+  i32[control + C_REASON] = reason;
+  // Settles with its end, and with the main thread that times it out: after either, nobody is to be asked. Publishes the reason.
+  if (Atomics.compareExchange(i32, control + C_STATE, before, before | ABORTED) !== before) return 0;
   context.events.notify(i32[control + C_THREAD], true);
+  return i32[control + C_KILL] === 0 ? 0 : before | ABORTED;
+}
+
+function noReason(): number {
+  return 0;
+}
+
+/** The payload with the reason why a job was asked to stop; or at most NO_PAYLOAD. */
+export function reasonFor(context: Context, slot: number): number {
+  const control = controlOf(context, slot);
+  return context.memory.i32[control + C_REASON];
 }
 
 /** A job that was taken from a queue starts here. @returns false if it was cancelled */
@@ -312,6 +335,7 @@ function release(context: Context, slot: number): void {
   const control = controlOf(context, slot);
   const { i32 } = context.memory;
   if (i32[control + C_NAME] !== 0) context.payloads.free(Math.abs(i32[control + C_NAME]));
+  if (i32[control + C_REASON] > NO_PAYLOAD) context.payloads.free(i32[control + C_REASON]);
   // Races with threads that make such jobs; the main thread stops looking once there are none.
   if (i32[control + C_LIMIT] > 0) Atomics.sub(i32, H_TIMED, 1);
   releaseSlot(context, slot);

@@ -1,5 +1,6 @@
 /** Executing jobs that may be cancelled or timed out, and finishing those that were: see control.ts. */
 import {
+  C_KILL,
   C_LIMIT,
   CANCELLING,
   F_ASYNC,
@@ -20,7 +21,7 @@ export function executeControlled(context: Context, slot: number, header: number
   const { i32 } = context.memory;
   const address = slot << SLOT_LOG;
   // A plain read: whoever sees a forced shutdown late runs one job more.
-  const refused = i32[H_STATE] === CANCELLING;
+  const refused = i32[H_STATE] >= CANCELLING;
   if (refused || i32[address + S_FAILURE] !== 0) {
     if (!skip(context, slot)) return takeCancelled(context, slot);
     runner.drop(slot);
@@ -36,11 +37,11 @@ export function executeControlled(context: Context, slot: number, header: number
   return context.memory.i32[address + S_FAILURE] === 0 ? finish(context, slot) : finishWhole(context, slot);
 }
 
-/** Whether a job may start on this thread now: the main one, which watches the time, starts none with a limit. */
+/** Whether a job may start on this thread now: the main one, which watches the time and ends workers, starts none that it may have to end. */
 function mayStartHere(context: Context, slot: number, header: number): boolean {
   if (context.me === MAIN) {
     const control = controlOf(context, slot);
-    if (context.memory.i32[control + C_LIMIT] > 0) return false;
+    if (context.memory.i32[control + C_LIMIT] > 0 || context.memory.i32[control + C_KILL] !== 0) return false;
   }
   return (header & F_ASYNC) === 0 || mayStart(context);
 }

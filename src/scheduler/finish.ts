@@ -59,7 +59,7 @@ export function execute(context: Context, slot: number): number {
   if (context.countedGroup !== group) flushGroup(context);
   if (header & F_CONTROLLED) return executeControlled(context, slot, header);
   // A plain read: whoever sees a forced shutdown late runs one job more.
-  if (i32[H_STATE] === CANCELLING && !(header & F_OBSERVER)) {
+  if (i32[H_STATE] >= CANCELLING && !(header & F_OBSERVER)) {
     runner.drop(slot);
     runner.cancel(slot);
   } else if (group === 0 && i32[address + S_FAILURE] !== 0) {

@@ -1,6 +1,7 @@
 /**
  * Time limits. The main thread looks every WATCH_EVERY milliseconds, as long as there are jobs with a limit, through
- * those that each worker has started. It finishes those whose time is over, although their functions still run.
+ * those that each worker has started. It finishes those whose time is over, although their functions still run; likewise those
+ * that were aborted, if their workers are to be ended with them.
  */
 import {
   B_TIMED,
@@ -68,15 +69,35 @@ function isLate(context: Context, control: number, state: number, now: number): 
 
 /** Finishes a job whose time is over, if it is still in the state in which it was found. */
 function timeOut(context: Context, slot: number, control: number, before: number): void {
+  const milliseconds = context.memory.i32[control + C_LIMIT];
+  giveUpJob(context, slot, before, milliseconds, () => context.runner.timeOut(slot, milliseconds));
+}
+
+/**
+ * On the main thread: finishes a job that was aborted, and ends its worker, unless it has ended by itself.
+ *
+ * @param before its state, as `askToStop` has given it
+ * @param fail leaves the failure in its slot
+ */
+export function endAborted(context: Context, slot: number, before: number, fail: () => void): void {
+  context.memory.reach(slot << SLOT_LOG);
+  if (controlOf(context, slot) === 0) return;
+  finishFromOutside(context, () => giveUpJob(context, slot, before, 0, fail));
+  // Nobody else would while this thread waits synchronously.
+  submitAll(context);
+}
+
+/** Finishes a job although its function still runs. @param milliseconds its limit, which is over; or 0 */
+function giveUpJob(context: Context, slot: number, before: number, milliseconds: number, fail: () => void): void {
+  const control = controlOf(context, slot);
   const { i32 } = context.memory;
-  const milliseconds = i32[control + C_LIMIT];
   const kill = i32[control + C_KILL] !== 0;
   const thread = i32[control + C_THREAD];
   // Settles with its end; if the slot has another job by now, the counter differs.
   if (!change(context, control, before, TIMED_OUT)) return;
   // Its function is to know of it, if it asks.
   context.events.notify(thread, true);
-  context.runner.timeOut(slot, milliseconds);
+  fail();
+  if (kill) context.onOverdue(thread, slot, milliseconds);
   finishForAnyone(context, slot);
-  if (kill) context.onOverdue(thread);
 }

@@ -12,6 +12,7 @@ import {
   STOPPED,
   STOPPING,
 } from "../memory/layout.js";
+import type { Memory } from "../memory/memory.js";
 import { anySuspended, overdraw } from "./asynchronous.js";
 import { AT_REST, BUSY, type Context } from "./context.js";
 import { drainFinished, execute } from "./finish.js";
@@ -190,7 +191,8 @@ function stop(context: Context): boolean {
 /** Whether the system is to stop and no worker has anything to do. */
 export function mayStop(context: Context): boolean {
   const { state, events, threads, memory } = context;
-  if (state === RUNNING || state === DEAD) return false;
+  if (state === RUNNING) return false;
+  if (state === DEAD) return true;
   const round = roundAtRest(context);
   // The main thread wakes us when it has run its own jobs, as we are to run what follows them.
   if (round === NOT_AT_REST) return false;
@@ -212,18 +214,30 @@ export function mayStop(context: Context): boolean {
 /** Whether each other thread is in no job and in no synchronous wait. */
 function othersAtRest({ memory, me, threads }: Context): boolean {
   for (let thread = 0; thread < threads; thread++) {
-    // Pairs with setActivity: a thread that begins to wait says so before it takes a job.
-    const activity = Atomics.load(memory.i32, memory.layout.blockOf(thread) + B_ACTIVITY);
-    if (thread !== me && activity !== AT_REST) return false;
+    if (thread !== me && activityOf(memory, thread) !== AT_REST) return false;
   }
   return true;
 }
 
-/** Tells all threads that no job will run any more, so that nobody waits for one. */
-export function giveUp(context: Context): void {
+function activityOf(memory: Memory, thread: number): number {
+  // Pairs with setActivity: a thread that begins to wait says so before it takes a job.
+  return Atomics.load(memory.i32, memory.layout.blockOf(thread) + B_ACTIVITY);
+}
+
+/**
+ * Tells all threads that no job will run any more, so that nobody waits for one.
+ *
+ * @returns the threads at rest: a worker there stops by itself now
+ */
+export function giveUp(context: Context): number[] {
+  const { memory, events } = context;
+  const threads = Array.from({ length: context.threads }, (_, thread) => thread);
+  // Pairs with setActivity; one that begins to execute meanwhile finds that nothing may start any more.
+  const resting = threads.filter((thread) => activityOf(memory, thread) === AT_REST);
   // Pairs with the last look of who is about to sleep in `wait`.
-  Atomics.store(context.memory.i32, H_STATE, DEAD);
-  for (let thread = 0; thread < context.threads; thread++) context.events.notify(thread, true);
+  Atomics.store(memory.i32, H_STATE, DEAD);
+  for (const thread of threads) events.notify(thread, true);
+  return resting;
 }
 
 /** Asks all workers to stop when nothing is left to do; `force`: without running what has not started. */

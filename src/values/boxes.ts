@@ -142,7 +142,11 @@ export function isShared(buffer: unknown): buffer is SharedArrayBuffer {
   return types.isSharedArrayBuffer(buffer);
 }
 
-const memoryBuffer = Object.getOwnPropertyDescriptor(WebAssembly.Memory.prototype, "buffer")?.get;
+// Some options of Node, such as --jitless, remove WebAssembly.
+const memoryBuffer =
+  typeof WebAssembly === "undefined"
+    ? undefined
+    : Object.getOwnPropertyDescriptor(WebAssembly.Memory.prototype, "buffer")?.get;
 
 /** The buffer of a WebAssembly.Memory of any realm; undefined for anything else. */
 export function memoryUnder(value: object): ArrayBufferLike | undefined {

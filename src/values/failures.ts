@@ -12,9 +12,9 @@ export type Failure =
   | { kind: "threw"; job: string; error: unknown }
   | { kind: "dependency"; job: string; first: Failure }
   | { kind: "shutdown"; job: string }
-  | { kind: "cancelled"; job: string; started: boolean; cause: unknown }
+  | { kind: "cancelled"; job: string; started: boolean; cause: unknown; killed?: boolean }
   | { kind: "timeout"; job: string; timeout: number }
-  | { kind: "crashed"; job: string; exitCode: number; reason: string }
+  | { kind: "crashed"; job: string; exitCode: number; reason: string; killed?: boolean }
   | { kind: "lost"; job: string };
 
 /** In place of a payload's address: the failure's details did not fit into shared memory, or cannot be read. */

@@ -1,6 +1,9 @@
 /** Job functions that end their worker, and others to run beside them. */
-import { isMainThread } from "node:worker_threads";
+import { isMainThread, parentPort } from "node:worker_threads";
 import { group, type Job, run, spawn } from "heddle/job";
+
+// See `watchWorkers`.
+parentPort?.postMessage("loaded");
 
 export function add(a: number, b: number): number {
   return a + b;
