@@ -179,7 +179,7 @@ test("odd options of a job are refused by name, and leave the job as it was", as
     for (const priority of ["", "urgent", "High"])
       left.push(refuse({ priority }, /priority must be "high", "normal" or/));
     for (const on of ["", "worker"]) left.push(refuse({ on }, /on must be "main", not "/));
-    left.push(refuse({ kill: true }, /kill needs a timeout: give job "add" both/));
+    left.push(refuse({ kill: true }, /kill needs a timeout or a signal: give job "add" one of them as well/));
     left.push(refuse({ on: "main", timeout: 5 }, /timeout and on: "main" exclude each other/));
     left.push(refuse({ signal: {} }, /signal must be an AbortSignal, such as .* not object without aborted/));
     const expected: readonly [string, RegExp][] = [

@@ -135,6 +135,7 @@ function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>)
   for (;;) {
     let job = foreign ? findForeign(context) : findHere(context);
     const found = job !== 0;
+    const aside = context.postponed.length;
     while (job !== 0) {
       taken++;
       job = execute(context, job);
@@ -152,7 +153,8 @@ function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>)
     watch(context);
     flushGroup(context);
     if (target.settled) return SETTLED;
-    foreign = false;
+    // One that was only set aside was none: the next may be.
+    foreign &&= context.postponed.length > aside;
     // What is ready may be behind asynchronous jobs, which are only set aside.
     if (found) {
       if (++finds % LOOK_AFTER === 0) context.watch();
@@ -164,10 +166,11 @@ function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>)
     const outcome = rest(context, target, restorePostponed(context), foreignReady);
     if (target.settled) return SETTLED;
     foreign = outcome === FOREIGN;
+    if (foreign) continue;
     vain = outcome === HOPELESS ? vain + 1 : 0;
     // Twice: a thread may have been between two states.
     if (vain === 2) return abandonsSuspended(context) ? ABANDONED : VAIN;
-    if (outcome !== ON && outcome !== HOPELESS && !foreign) return outcome;
+    if (outcome !== ON && outcome !== HOPELESS) return outcome;
   }
 }
 

@@ -66,6 +66,6 @@ catches(
 
 catches("nobody takes foreign jobs", waiting, /a wake was lost/, {
   file: "scheduler/nesting",
-  from: "const { me, threads } = context;\n    for",
-  to: "const { me, threads } = context;\n    if (me > 0)\n        return false;\n    for",
+  from: "const own = ownReady(context);\n    for",
+  to: "const own = ownReady(context);\n    if (me > 0)\n        return false;\n    for",
 });

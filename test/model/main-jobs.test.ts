@@ -127,8 +127,8 @@ const file = "scheduler/main-jobs";
 
 catches("a pusher writes the link after it has pushed", listening, /a wake was lost|ran|a data race/, {
   file,
-  from: "memory.i32[(oldest << SLOT_LOG) + S_LINK] = head;\n        if (Atomics.compareExchange(memory.i32, H_MAIN_JOBS, head, newest) === head)\n            break;",
-  to: "if (Atomics.compareExchange(memory.i32, H_MAIN_JOBS, head, newest) === head) { memory.i32[(oldest << SLOT_LOG) + S_LINK] = head;\n            break; }",
+  from: "memory.i32[linkOf(oldest)] = head;\n        if (Atomics.compareExchange(memory.i32, H_MAIN_JOBS, head, newest) === head)\n            break;",
+  to: "if (Atomics.compareExchange(memory.i32, H_MAIN_JOBS, head, newest) === head) { memory.i32[linkOf(oldest)] = head;\n            break; }",
 });
 
 catches("a pusher wakes only who listens for everything", listening, /a wake was lost/, {
@@ -145,8 +145,8 @@ catches("a pusher does not notify a main thread that waits", waiting, /a wake wa
 
 catches("the main thread takes the stack by a load and a store", listening, /a wake was lost|ran/, {
   file,
-  from: "let slot = Atomics.exchange(memory.i32, H_MAIN_JOBS, -2 * context.round - 1);",
-  to: "let slot = Atomics.load(memory.i32, H_MAIN_JOBS); Atomics.store(memory.i32, H_MAIN_JOBS, -2 * context.round - 1);",
+  from: "let item = Atomics.exchange(memory.i32, H_MAIN_JOBS, -2 * context.round - 1);",
+  to: "let item = Atomics.load(memory.i32, H_MAIN_JOBS); Atomics.store(memory.i32, H_MAIN_JOBS, -2 * context.round - 1);",
 });
 
 catches("the main thread lets go by a store", listening, /a wake was lost|ran/, {
