@@ -1,8 +1,9 @@
 /** Waits that leave foreign jobs to others: where nobody else can go on, one of them takes these, and no wait lasts for ever. */
 import assert from "node:assert/strict";
-import { catches, holds } from "./support/check.js";
+import { catches } from "./support/check.js";
 import type { Outcome } from "./support/explore.js";
 import type { Library } from "./support/library.js";
+import { holdsInLong } from "./support/long.js";
 import { exploreThreads, type Thread } from "./support/threads.js";
 import { Handle, newJob, ranOn, resultOf, setUpJobs, smallLayout } from "./support/world.js";
 
@@ -42,7 +43,7 @@ function waiting(library: Library) {
   });
 }
 
-holds("foreign jobs: two waits, and nobody else", waiting);
+holdsInLong("foreign jobs: two waits, and nobody else", waiting);
 
 const file = "scheduler/wait";
 
