@@ -1,8 +1,8 @@
 /** Jobs that wait in jobs: a stack is as deep as the program nests its waits, however many jobs are ready. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Job, type JobSystem, shared } from "heddle";
-import { HANGS } from "./support/hangs.js";
+import { Channel, type Job, type JobSystem, shared } from "heddle";
+import { HANGS, until } from "./support/hangs.js";
 import * as work from "./support/nesting-work.js";
 import { withSystem } from "./support/systems.js";
 
@@ -82,6 +82,18 @@ test("jobs that wait for asynchronous jobs, more than threads", HANGS, async () 
       if (outcome.status === "fulfilled") assert.equal(outcome.value, k);
       else assert.match(String(outcome.reason), /use await in place of wait/);
     }
+  });
+});
+
+test("a wait for a job that blocks until a foreign job runs takes that", HANGS, async () => {
+  await withThreads(2, async (jobs) => {
+    const channel = new Channel({ capacity: 1 });
+    const begun = shared(Int32Array, 1);
+    const waiting = jobs.run(work.waitForReceiver, channel, begun);
+    await until(() => Atomics.load(begun, 0) === 1);
+    const sent = jobs.run(work.sendOne, channel, 7);
+    assert.equal(await waiting, 7);
+    await sent;
   });
 });
 

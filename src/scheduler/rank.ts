@@ -17,6 +17,8 @@
  *     again now and then (`mayTakeForeign`).
  *  2. A wait for jobs that were made inside never comes to this. Of all jobs that wait, take one of the highest rank: what it waits for
  *     does not wait, so a thread executes it, and can go on; or it is ready, and then this wait takes it.
+ *  3. A thread at work may itself depend on a foreign job in a way that nobody here sees, as when it receives from a channel, or it may work for
+ *     long. So a wait that has executed nothing for PATIENCE milliseconds (wait.ts) takes one: a stack grows by one wait in that time at most.
  */
 import type { Context } from "./context.js";
 

@@ -66,6 +66,8 @@ const SPINS = 300;
 const LOOK_FOR_DEATHS_EVERY = 50;
 /** After so many jobs the main thread looks for deaths too, if it finds one after the other. */
 const LOOK_AFTER = 64;
+/** How long a wait leaves foreign jobs to others that are at work, and executes nothing, in milliseconds. */
+const PATIENCE = 1000;
 /** How long a thread that leaves foreign jobs to others sleeps before it looks whether they can go on, in milliseconds. */
 const LOOK_AT_OTHERS_EVERY = 2;
 /** How long a thread sleeps on an outsider before it looks for jobs again, in milliseconds. */
@@ -132,6 +134,8 @@ function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>)
   let taken = 0;
   let finds = 0;
   let foreign = false;
+  /** Since when nothing was executed here although foreign jobs were ready, in milliseconds; or 0. */
+  let idleSince = 0;
   for (;;) {
     let job = foreign ? findForeign(context) : findHere(context);
     const found = job !== 0;
@@ -160,9 +164,20 @@ function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>)
       if (++finds % LOOK_AFTER === 0) context.watch();
       continue;
     }
-    if (taken > context.postponed.length) vain = 0;
-    taken = 0;
     const foreignReady = context.floor > 0 && !nothingForeign(context);
+    const executed = taken > context.postponed.length;
+    if (executed) vain = 0;
+    if (executed || !foreignReady) idleSince = 0;
+    taken = 0;
+    if (foreignReady) {
+      const now = performance.now();
+      idleSince ||= now;
+      foreign = now - idleSince > PATIENCE;
+      if (foreign) {
+        idleSince = now;
+        continue;
+      }
+    }
     const outcome = rest(context, target, restorePostponed(context), foreignReady);
     if (target.settled) return SETTLED;
     foreign = outcome === FOREIGN;

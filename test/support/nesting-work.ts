@@ -1,5 +1,5 @@
 /** Loops inside loops, which note how often a job waits inside another one on the same stack. */
-import { type Job, WaitGroup } from "heddle";
+import { type Channel, type Job, WaitGroup } from "heddle";
 import { group, run, spawn } from "heddle/job";
 
 /** How many calls of `loopBy…` functions here are on this thread's stack. */
@@ -102,4 +102,22 @@ export function waitForHalves(from: number, to: number): number {
   const middle = (from + to) >> 1;
   const left = run(waitForHalves, from, middle);
   return waitForHalves(middle, to) + left.wait();
+}
+
+/** Says that it has begun, and blocks until there is a message. */
+export function receiveOne(channel: Channel<number>, begun: Int32Array): number | undefined {
+  Atomics.store(begun, 0, 1);
+  Atomics.notify(begun, 0);
+  return channel.receiveSync().value;
+}
+
+/** Waits for a job of its own, which blocks on another thread. */
+export function waitForReceiver(channel: Channel<number>, begun: Int32Array): number | undefined {
+  const receiver = run(receiveOne, channel, begun);
+  Atomics.wait(begun, 0, 0);
+  return receiver.wait();
+}
+
+export function sendOne(channel: Channel<number>, value: number): void {
+  channel.sendSync(value);
 }

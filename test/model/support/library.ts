@@ -17,6 +17,7 @@ const FITTINGS: readonly Change[] = [
   { file: "sync/deque", from: "const FIRST_LOG = 10;", to: "const FIRST_LOG = 1;" },
   { file: "scheduler/graph", from: "const frontier = new Frontier();", to: "let frontier = new Frontier();" },
   { file: "scheduler/wait", from: "const SPINS = 300;", to: "const SPINS = 0;" },
+  { file: "scheduler/wait", from: "const PATIENCE = 1000;", to: "const PATIENCE = Number.POSITIVE_INFINITY;" },
   { file: "scheduler/main-loop", from: "const SLICE = 10;", to: "const SLICE = Number.POSITIVE_INFINITY;" },
   { file: "scheduler/pause", from: "const DRAIN = 1;", to: "const DRAIN = 0;" },
   { file: "scheduler/pause", from: "const PATIENCE = 20;", to: "const PATIENCE = -1;" },
