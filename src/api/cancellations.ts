@@ -20,7 +20,7 @@ export class Cancellations {
 
   /**
    * @param storeReason stores a signal's reason, and gives the payload
-   * @param onAborted called with a job that was asked to stop, and whose worker is to be ended with it, if it is still in `state`
+   * @param onAborted called with a job with `kill` that was asked to stop: its worker ends with it, if the job is still in `state`
    * @param afterwards called when jobs were cancelled: some may have settled
    */
   constructor(

@@ -645,7 +645,7 @@ export class JobRunner implements Runner {
   }
 
   #setFailure(slot: number, failure: Failure): void {
-    // A plain read: who does not see yet that it has failed stores a failure in vain.
+    // A plain read: a thread that reads an old value stores a failure that is then dropped.
     this.#setStored(slot, this.#hasFailed(slot) ? DETAILS_LOST : this.store(failure));
   }
 

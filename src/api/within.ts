@@ -5,7 +5,7 @@ import { after } from "../platform/node.js";
  * What `promise` gives. Leaves no timer and no listener behind.
  *
  * @param signal ends the waiting when it is aborted
- * @param limit how long to wait at the most, in milliseconds, and the error then
+ * @param limit the longest time to wait, in milliseconds, and the error after it
  * @throws the signal's reason, or that error
  */
 export async function within<R>(

@@ -38,7 +38,7 @@ export class WorkerPool implements Hearer {
   onDeath: (death: Death) => void = () => {};
   /** Called with what the user's code on a worker has sent. */
   onValue: (value: unknown, thread: number) => void = () => {};
-  /** Called when the job of a worker was aborted whose worker is to be ended with it: see messages.ts. */
+  /** Called when the signal of a job with `kill` was aborted while the job ran: see messages.ts. */
   onAborted: (slot: number, state: number) => void = () => {};
   readonly #limits: ResourceLimits;
   readonly #startTimeout: number;
@@ -57,7 +57,7 @@ export class WorkerPool implements Hearer {
   #endClock: (() => void) | undefined;
   /** When the last thread has ended, in milliseconds. */
   #lastEnd = 0;
-  /** When the workers are to be ended by force, in milliseconds, and how. */
+  /** When the grace of a forced shutdown is over, in milliseconds, and what to do then. */
   #forcedAt = NEVER;
   #enforce: () => readonly number[] = () => [];
 
@@ -112,7 +112,7 @@ export class WorkerPool implements Hearer {
     return Array.from(this.#left, ({ thread }) => thread).sort((a, b) => a - b);
   }
 
-  /** Looks for workers that have died, or are to be ended, while this thread's event loop stands still. */
+  /** Looks for workers that have died, or whose time is over, while this thread's event loop stands still. */
   look(): void {
     for (const member of this.#all) {
       const gone = !member.dead && member.gone;

@@ -223,7 +223,7 @@ export function cancel(context: Context, slot: number): boolean {
  * Asks a job of this thread to stop, if it has started and not ended, and notifies the thread that has it.
  *
  * @param storeReason stores why, and gives the payload, or at most NO_PAYLOAD where there was no room
- * @returns the job's state if its worker is to be ended with it, or 0
+ * @returns the job's state if it has `kill`, so that its worker ends with it; or 0
  */
 export function askToStop(context: Context, slot: number, storeReason: () => number = noReason): number {
   const control = controlOf(context, slot);
@@ -233,7 +233,7 @@ export function askToStop(context: Context, slot: number, storeReason: () => num
   const { i32 } = context.memory;
   if (i32[control + C_REASON] > NO_PAYLOAD) context.payloads.free(i32[control + C_REASON]);
   i32[control + C_REASON] = reason;
-  // Settles with its end, and with the main thread that times it out: after either, nobody is to be asked. Publishes the reason.
+  // Settles with its end, and with the main thread that times it out: after either, there is nobody to ask. Publishes the reason.
   if (Atomics.compareExchange(i32, control + C_STATE, before, before | ABORTED) !== before) return 0;
   context.events.notify(i32[control + C_THREAD], true);
   return i32[control + C_KILL] === 0 ? 0 : before | ABORTED;

@@ -1,7 +1,7 @@
 /**
  * Time limits. The main thread looks every WATCH_EVERY milliseconds, as long as there are jobs with a limit, through
  * those that each worker has started. It finishes those whose time is over, although their functions still run; likewise those
- * that were aborted, if their workers are to be ended with them.
+ * with `kill` whose signals were aborted.
  */
 import {
   B_TIMED,

@@ -88,7 +88,7 @@ export interface Findings {
 
 /** @throws TooLarge when the buffers in the value have more bytes than can be stored */
 export function survey(value: object): Findings {
-  /** For each buffer, how many of its bytes are to be copied. */
+  /** For each buffer, how many bytes of it a copy takes. */
   const buffers = new Map<object, number>();
   const repeated = new Set<object>();
   const seen = new Set<object>();
