@@ -36,7 +36,10 @@ function isPlainTree(value: object, depth: number): boolean {
   if (depth > DEEPEST || --left < 0) return false;
   const prototype: object | null = Object.getPrototypeOf(value);
   if (Array.isArray(value)) return isPlainArray(value, depth);
-  if (prototype !== Object.prototype && natureOf(prototype) !== COPIED) return isPlainBuiltIn(value, prototype, depth);
+  if (prototype !== Object.prototype) {
+    if (prototype === Date.prototype) return true;
+    if (natureOf(prototype) !== COPIED) return isPlainBuiltIn(value, prototype, depth);
+  }
   for (const key in value) {
     // Reading it might call a getter.
     const property = Object.getOwnPropertyDescriptor(value, key);
@@ -60,7 +63,7 @@ function isPlainArray(value: readonly unknown[], depth: number): boolean {
 }
 
 function isPlainBuiltIn(value: object, prototype: object | null, depth: number): boolean {
-  if (prototype === Date.prototype || prototype === RegExp.prototype) return true;
+  if (prototype === RegExp.prototype) return true;
   let plain = true;
   if (prototype === Map.prototype) {
     Map.prototype.forEach.call(value, (part, key) => {
