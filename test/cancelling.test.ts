@@ -5,7 +5,7 @@ import type { Job } from "heddle";
 import { WORK } from "./support/systems.js";
 import * as work from "./support/work.js";
 
-const part = (name: string) => import(new URL(`../../dist/${name}.js`, import.meta.url).href);
+const part = (name: string) => import(new URL(`../src/${name}.js`, import.meta.url).href);
 const { Engine }: typeof import("../dist/api/engine.js") = await part("api/engine");
 const { Functions }: typeof import("../dist/api/functions.js") = await part("api/functions");
 const { layoutFor }: typeof import("../dist/memory/layout.js") = await part("memory/layout");

@@ -4,10 +4,10 @@ import test from "node:test";
 import fc from "fast-check";
 
 const { Frontier } = (await import(
-  new URL("../../dist/scheduler/frontier.js", import.meta.url).href
+  new URL("../src/scheduler/frontier.js", import.meta.url).href
 )) as typeof import("../dist/scheduler/frontier.js");
 const { slotAt, slotIndex } = (await import(
-  new URL("../../dist/memory/layout.js", import.meta.url).href
+  new URL("../src/memory/layout.js", import.meta.url).href
 )) as typeof import("../dist/memory/layout.js");
 
 test("frontier: what is pushed is popped once, the nearest in its direction first", () => {

@@ -18,7 +18,7 @@ import { withSystem } from "./support/systems.js";
 /** Fails a test that hangs. */
 const HANGS = { timeout: 200_000 };
 
-const part = (name: string) => import(new URL(`../../dist/${name}.js`, import.meta.url).href);
+const part = (name: string) => import(new URL(`../src/${name}.js`, import.meta.url).href);
 const { Engine }: typeof import("../dist/api/engine.js") = await part("api/engine");
 const { Functions }: typeof import("../dist/api/functions.js") = await part("api/functions");
 const { layoutFor, REGION_WORDS, S_FUNCTION, S_PINS, SLOT_LOG }: typeof import("../dist/memory/layout.js") =
@@ -423,7 +423,7 @@ test(
     controller.abort();
     context.memory.i32[address + S_PINS] = 0;
     engine.takeOver();
-    assert.throws(() => job.wait(), JobCancelledError);
+    assert.throws(() => job.wait(), { name: "JobCancelledError" });
     // Taken from the queue when what it depends on has finished, and not before.
     assert.notEqual(context.memory.i32[address + S_FUNCTION], 0);
     before.wait();

@@ -7,7 +7,7 @@ import { bound } from "./support/long.js";
 import { WORK } from "./support/systems.js";
 import * as work from "./support/work.js";
 
-const part = (name: string) => import(new URL(`../../dist/${name}.js`, import.meta.url).href);
+const part = (name: string) => import(new URL(`../src/${name}.js`, import.meta.url).href);
 const { Engine }: typeof import("../dist/api/engine.js") = await part("api/engine");
 const { Functions }: typeof import("../dist/api/functions.js") = await part("api/functions");
 const { ArenaFullError }: typeof import("../dist/api/errors.js") = await part("api/errors");

@@ -4,7 +4,7 @@ import test from "node:test";
 import { HANGS, until } from "./support/hangs.js";
 import { WORK } from "./support/systems.js";
 
-const part = (name: string) => import(new URL(`../../dist/${name}.js`, import.meta.url).href);
+const part = (name: string) => import(new URL(`../src/${name}.js`, import.meta.url).href);
 const { Engine }: typeof import("../dist/api/engine.js") = await part("api/engine");
 const { Functions }: typeof import("../dist/api/functions.js") = await part("api/functions");
 const { Supervisor }: typeof import("../dist/api/supervisor.js") = await part("api/supervisor");

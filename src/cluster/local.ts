@@ -50,7 +50,7 @@ export class LocalSystem {
     options: LocalOptions,
     report: (error: Error) => void,
   ): Promise<LocalSystem> {
-    const modules = [...functions.modules, new URL("./execute.js", import.meta.url).href];
+    const modules = [...functions.modules, new URL("../cluster/execute.js", import.meta.url).href];
     const numbers = await Functions.load(modules);
     const system = await JobSystem.create({ ...options, modules });
     system.on("error", report);

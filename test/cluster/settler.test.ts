@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { HANGS, until } from "../support/hangs.js";
 
-const part = (name: string) => import(new URL(`../../../dist/cluster/${name}.js`, import.meta.url).href);
+const part = (name: string) => import(new URL(`../../src/cluster/${name}.js`, import.meta.url).href);
 const { Settler }: typeof import("../../dist/cluster/settler.js") = await part("settler");
 type Held = import("../../dist/cluster/held.js").Held;
 

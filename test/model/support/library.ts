@@ -30,7 +30,7 @@ const SCRATCH: Readonly<Record<string, string>> = {
   "scheduler/topology": "export function clearScratch() { stack.length = order.length = pins.length = 0; }",
 };
 
-const DIST = new URL("../../../../dist/", import.meta.url);
+const BUILT = new URL("../../../src/", import.meta.url);
 const COPIES = new URL("../../../model/", import.meta.url);
 
 type Scratch = { clearScratch(): void };
@@ -67,7 +67,7 @@ let copies = 0;
 /** Loads the library, with `changes`. */
 export async function load(...changes: readonly Change[]): Promise<Library> {
   const folder = new URL(`${process.pid}-${++copies}/`, COPIES);
-  cpSync(DIST, folder, { recursive: true, filter: (name) => !name.endsWith(".d.ts") });
+  cpSync(BUILT, folder, { recursive: true });
   try {
     for (const { file, from, to } of [...FITTINGS, ...changes]) {
       const path = new URL(`${file}.js`, folder);

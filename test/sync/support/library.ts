@@ -6,7 +6,7 @@ type DequeModule = typeof import("../../../dist/sync/deque.js");
 type EventCountModule = typeof import("../../../dist/sync/event-count.js");
 type MessageQueueModule = typeof import("../../../dist/sync/message-queue.js");
 
-const SYNC = new URL("../../../../dist/sync/", import.meta.url);
+const SYNC = new URL("../../../src/sync/", import.meta.url);
 
 export const channel = (await import(new URL("channel.js", SYNC).href)) as ChannelModule;
 export const countdown = (await import(new URL("countdown.js", SYNC).href)) as CountdownModule;

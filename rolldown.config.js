@@ -1,0 +1,18 @@
+/** What users install: an entry each and what they share, as every file that a thread loads makes its start slower. */
+import { defineConfig } from "rolldown";
+
+export default defineConfig({
+  input: {
+    index: "build/src/index.js",
+    job: "build/src/job.js",
+    cluster: "build/src/cluster.js",
+    worker: "build/src/worker.js",
+    "cluster/execute": "build/src/cluster/execute.js",
+    "cli/heddle": "build/src/cli/heddle.js",
+  },
+  platform: "node",
+  // Optional peers, which the user installs.
+  external: ["pg-boss", "@electric-sql/pglite"],
+  // In `chunks` a relative address, such as that of the worker's program, means the same as in the folders of src.
+  output: { dir: "dist", entryFileNames: "[name].js", chunkFileNames: "chunks/[name].js" },
+});
