@@ -84,19 +84,18 @@ async function main(): Promise<void> {
   });
   tell({ type: "ready" });
   await workerLoop(engine.context, {
-    turn: () => {
+    turn: async () => {
       engine.codec.objects.receive();
       engine.listener.turned();
-      return turn();
+      await turn();
+      // Not sooner: a job that was just executed awaits what it has run in a microtask.
+      engine.runner.reportUnobserved();
     },
     pending: () => engine.cancellations.listening || hasPendingWork(),
     opened: hasOpened,
     awaiting: () => engine.listener.awaiting,
     called: () => engine.listener.hasNews(),
-    between: () => {
-      engine.listener.settle();
-      engine.runner.reportUnobserved();
-    },
+    between: () => engine.listener.settle(),
   });
   engine.closed = new ShutdownError("this worker thread is ending");
   tell({ type: "stopped" });

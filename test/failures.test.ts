@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { DependencyFailedError, JobFailedError } from "heddle";
 import * as work from "./support/failure-work.js";
-import { HANGS } from "./support/hangs.js";
+import { HANGS, until } from "./support/hangs.js";
 import { withSystem } from "./support/systems.js";
 
 const FAILURE_WORK = new URL("./support/failure-work.js", import.meta.url);
@@ -140,3 +140,28 @@ test("all that depend on a failed job have its failure in common", HANGS, async 
     FAILURE_WORK,
   );
 });
+
+for (const threads of [1, 2]) {
+  test(
+    `a failure that a job awaits and handles is not reported; one that it forgets is, ${threads} threads`,
+    HANGS,
+    async () => {
+      await withSystem(
+        { threads },
+        async (jobs) => {
+          const reported: string[] = [];
+          jobs.on("error", ({ message }) => reported.push(message));
+          const handled = "the first failure";
+          for (const way of ["await", "all", "allSettled", "catch", "group"] as const) {
+            const all = Array.from({ length: 100 }, () => jobs.run(work.handleFailure, way));
+            assert.ok((await Promise.all(all)).every((message) => message.includes(handled)));
+          }
+          await jobs.run(work.forgetFailure, 3);
+          await until(() => reported.length >= 3);
+          assert.deepEqual(reported, Array(3).fill('job "failForgotten" failed: forgotten'));
+        },
+        FAILURE_WORK,
+      );
+    },
+  );
+}

@@ -3,13 +3,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Channel, type Job, type JobSystem, shared } from "heddle";
 import { HANGS, until } from "./support/hangs.js";
+import { bound } from "./support/long.js";
 import * as work from "./support/nesting-work.js";
 import { withSystem } from "./support/systems.js";
 
 const NESTING_WORK = new URL("./support/nesting-work.js", import.meta.url);
 /** More than the 61 jobs after which a worker looks at what was submitted. */
 const WIDE = 100;
-const LOOPS = 400;
+const LOOPS = bound(150, 400);
+/** Loops that have loops inside. */
+const OUTER = bound(6, 20);
 
 async function withThreads(threads: number, body: (jobs: JobSystem) => Promise<void>): Promise<void> {
   await withSystem({ threads }, body, NESTING_WORK);
@@ -35,9 +38,9 @@ for (const threads of [1, 2, 4, 8]) {
 
   test(`loops in loops in loops, ${threads} threads: as deep as they are nested`, HANGS, async () => {
     await withThreads(threads, async (jobs) => {
-      assert.equal(await deepest(jobs, work.loopByGroup, 20, 8, 12, 9), 3, "groups");
-      assert.equal(await deepest(jobs, work.loopByEach, 20, 8, 12, 9), 3, "handles");
-      assert.equal(await deepest(jobs, work.loopByLast, 20, 8, 12, 9), 3, "continuations");
+      assert.equal(await deepest(jobs, work.loopByGroup, OUTER, 8, 12, 9), 3, "groups");
+      assert.equal(await deepest(jobs, work.loopByEach, OUTER, 8, 12, 9), 3, "handles");
+      assert.equal(await deepest(jobs, work.loopByLast, OUTER, 8, 12, 9), 3, "continuations");
     });
   });
 
@@ -47,7 +50,7 @@ for (const threads of [1, 2, 4, 8]) {
       const depth = await deepest(jobs, work.loopByCount, LOOPS, WIDE);
       assert.ok(depth <= most, `wait groups: ${depth} deep`);
       const noted = shared(Int32Array, 1);
-      await Promise.all(Array.from({ length: 1000 }, () => jobs.run(work.loopByMain, noted)));
+      await Promise.all(Array.from({ length: bound(300, 1000) }, () => jobs.run(work.loopByMain, noted)));
       assert.ok(noted[0] <= most, `jobs of the main thread: ${noted[0]} deep`);
     });
   });
@@ -55,7 +58,7 @@ for (const threads of [1, 2, 4, 8]) {
   test(`jobs that wait for jobs of others, which come after them, ${threads} threads`, HANGS, async () => {
     await withThreads(threads, async (jobs) => {
       // Each waits for the next, which is submitted later; the last is there from the beginning.
-      for (let round = 0; round < 5; round++) {
+      for (let round = 0; round < bound(2, 5); round++) {
         let job: Job<number> = jobs.spawn(work.leaf, shared(Int32Array, 1), 10);
         for (let k = 0; k < 100; k++) job = jobs.spawn(work.waitForGiven, job);
         const outer = Array.from({ length: 50 }, () => jobs.run(work.waitForGiven, job));
@@ -67,7 +70,7 @@ for (const threads of [1, 2, 4, 8]) {
 
   test(`fork–join by halves, many at once, ${threads} threads`, HANGS, async () => {
     await withThreads(threads, async (jobs) => {
-      const all = Array.from({ length: 60 }, () => jobs.run(work.waitForHalves, 0, 500));
+      const all = Array.from({ length: bound(20, 60) }, () => jobs.run(work.waitForHalves, 0, 500));
       assert.deepEqual(new Set(await Promise.all(all)), new Set([124_750]));
     });
   });

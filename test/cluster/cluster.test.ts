@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, type TestContext, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import {
   DependencyCycleError,
@@ -15,24 +15,44 @@ import {
   UnknownJobFunctionError,
   WorkerCrashedError,
 } from "heddle";
-import { Cluster, type ClusterJob, InvalidGraphError, type RunStatus, UnknownRunError } from "heddle/cluster";
+import {
+  Cluster,
+  type ClusterJob,
+  type ClusterWorker,
+  InvalidGraphError,
+  type RunStatus,
+  UnknownRunError,
+  type WorkerOptions,
+} from "heddle/cluster";
 import { HANGS, until } from "../support/hangs.js";
 import * as work from "./support/cluster-work.js";
 import { folder, linesOf, WORK } from "./support/clusters.js";
 
+/** With a worker. */
 let cluster: Cluster;
+/** Whose workers are those that each test starts. */
+let quiet: Cluster;
 const errors: Error[] = [];
 
 before(async () => {
   cluster = await Cluster.connect({ modules: [WORK], maxValueBytes: 100_000 });
   cluster.on("error", (error) => errors.push(error));
   await cluster.startWorker({ threads: 2 });
+  quiet = await Cluster.connect({ modules: [WORK] });
 }, HANGS);
 
 after(async () => {
   await cluster.close();
+  await quiet.close();
   assert.deepEqual(errors, []);
 }, HANGS);
+
+/** Starts a worker of the quiet cluster, which stops when the test ends. */
+async function startWorker(t: TestContext, options: WorkerOptions): Promise<ClusterWorker> {
+  const worker = await quiet.startWorker(options);
+  t.after(() => worker.stop());
+  return worker;
+}
 
 test("results: each job runs after those that it depends on, and reads their results", HANGS, async () => {
   const graph = cluster.graph();
@@ -300,21 +320,19 @@ test("bad options are named", HANGS, async () => {
 
 test("a worker that stops gives back what has not begun, and fails what has; another runs it", HANGS, async (t) => {
   const at = folder(t);
-  const own = await Cluster.connect({ modules: [WORK] });
-  t.after(() => own.close());
-  const first = await own.startWorker({ threads: 1 });
-  const graph = own.graph();
+  const first = await startWorker(t, { threads: 1 });
+  const graph = quiet.graph();
   const long = graph.spawn(work.until, at("go"), at("log"));
   const once = graph.spawn(work.until, at("go"), at("once")).with({ retries: 0 });
   const short = Array.from({ length: 20 }, (_, k) => graph.spawn(work.add, k, 0).with({ retries: 0 }).after(long));
-  const run = await own.submit(graph);
+  const run = await quiet.submit(graph);
   await until(() => linesOf(at("log")).length === 1 && linesOf(at("once")).length === 1);
   await first.stop({ timeout: 0 });
   await first.stopped;
   assert.equal(first.running, 0);
   assert.equal((await run.status()).state, "running");
   writeFileSync(at("go"), "");
-  await own.startWorker({ threads: 1 });
+  await startWorker(t, { threads: 1 });
   assert.equal(await run.result(long), "went");
   for (const [k, job] of short.entries()) assert.equal(await run.result(job), k);
   assert.equal(linesOf(at("log")).filter((line) => line === "started").length, 2);
@@ -326,18 +344,16 @@ test("a worker that stops gives back what has not begun, and fails what has; ano
 
 test("jobs that wait behind long ones are given to another worker", HANGS, async (t) => {
   const at = folder(t);
-  const own = await Cluster.connect({ modules: [WORK] });
-  t.after(() => own.close());
-  await own.startWorker({ threads: 1 });
+  await startWorker(t, { threads: 1 });
   // So that it holds many, as they are small.
-  const small = own.graph();
+  const small = quiet.graph();
   for (let k = 0; k < 200; k++) small.spawn(work.add, k, 0);
-  await (await own.submit(small)).done;
-  const graph = own.graph();
+  await (await quiet.submit(small)).done;
+  const graph = quiet.graph();
   const long = Array.from({ length: 3 }, () => graph.spawn(work.holdThread, at("go"), at("log")).with({ retries: 0 }));
-  const run = await own.submit(graph);
+  const run = await quiet.submit(graph);
   await until(() => linesOf(at("log")).length === 1);
-  await own.startWorker({ threads: 2 });
+  await startWorker(t, { threads: 2 });
   await until(() => linesOf(at("log")).length === 3);
   writeFileSync(at("go"), "");
   for (const job of long) assert.equal(await run.result(job), "went");
@@ -346,33 +362,29 @@ test("jobs that wait behind long ones are given to another worker", HANGS, async
 
 test("asynchronous jobs are in flight together on one thread", HANGS, async (t) => {
   const at = folder(t);
-  const own = await Cluster.connect({ modules: [WORK] });
-  t.after(() => own.close());
-  await own.startWorker({ threads: 1 });
-  const graph = own.graph();
+  await startWorker(t, { threads: 1 });
+  const graph = quiet.graph();
   const jobs = Array.from({ length: 24 }, () => graph.spawn(work.together, at("log"), 24));
-  const run = await own.submit(graph);
+  const run = await quiet.submit(graph);
   for (const job of jobs) assert.equal(await run.result(job), 24);
 });
 
 test("a cancelled job is not run again when its worker stops just then", HANGS, async (t) => {
   const at = folder(t);
-  const own = await Cluster.connect({ modules: [WORK] });
-  t.after(() => own.close());
-  const worker = await own.startWorker({ threads: 1 });
-  const graph = own.graph();
+  const worker = await startWorker(t, { threads: 1 });
+  const graph = quiet.graph();
   const held = graph.spawn(work.holdThread, at("go"), at("held"));
   const waiting = graph.spawn(work.note, at("waiting"), "ran");
-  const run = await own.submit(graph);
+  const run = await quiet.submit(graph);
   await until(() => linesOf(at("held")).length === 1);
   await run.cancel();
   const stopped = worker.stop({ timeout: 0 });
   writeFileSync(at("go"), "");
   await stopped;
-  await own.startWorker({ threads: 1 });
-  const after = own.graph();
+  await startWorker(t, { threads: 1 });
+  const after = quiet.graph();
   const last = after.spawn(work.add, 1, 1);
-  assert.equal(await (await own.submit(after)).result(last), 2);
+  assert.equal(await (await quiet.submit(after)).result(last), 2);
   await assert.rejects(run.result(waiting), JobCancelledError);
   assert.equal((await run.done).cancelled, 2);
   assert.equal(linesOf(at("held")).length, 1);
@@ -380,14 +392,12 @@ test("a cancelled job is not run again when its worker stops just then", HANGS, 
 });
 
 test("a listener that throws ends nothing but itself", HANGS, async (t) => {
-  const own = await Cluster.connect({ modules: [WORK] });
-  t.after(() => own.close());
   const heard: string[] = [];
-  own.on("error", ({ message }) => heard.push(message));
-  await own.startWorker({ threads: 1 });
-  const graph = own.graph();
+  quiet.on("error", ({ message }) => heard.push(message));
+  await startWorker(t, { threads: 1 });
+  const graph = quiet.graph();
   const job = graph.spawn(work.add, 1, 1);
-  const run = await own.submit(graph);
+  const run = await quiet.submit(graph);
   run.on("progress", () => {
     throw new Error("from the listener");
   });
@@ -398,20 +408,18 @@ test("a listener that throws ends nothing but itself", HANGS, async (t) => {
 
 test("a worker that stops in time finishes what it has begun", HANGS, async (t) => {
   const at = folder(t);
-  const own = await Cluster.connect({ modules: [WORK] });
-  t.after(() => own.close());
-  const worker = await own.startWorker({ threads: 1 });
-  const graph = own.graph();
+  const worker = await startWorker(t, { threads: 1 });
+  const graph = quiet.graph();
   const long = graph.spawn(work.until, at("go"), at("log"));
   const next = graph.spawn(work.add, 1, 1).after(long);
-  const run = await own.submit(graph);
+  const run = await quiet.submit(graph);
   await until(() => linesOf(at("log")).length === 1);
   const stopped = worker.stop();
   writeFileSync(at("go"), "");
   await stopped;
   assert.equal(await run.result(long), "went");
   assert.equal((await run.status()).completed, 1);
-  await own.startWorker({ threads: 1 });
+  await startWorker(t, { threads: 1 });
   assert.equal(await run.result(next), 2);
 });
 

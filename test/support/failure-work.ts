@@ -1,7 +1,7 @@
-import { run } from "heddle/job";
+import { group, run } from "heddle/job";
 
 /** Job functions that fail. */
-function failFirst(): never {
+export function failFirst(): never {
   throw Object.assign(new RangeError("the first failure"), { code: "E_FIRST", detail: { n: 1 } });
 }
 export function nothing(): void {}
@@ -28,4 +28,28 @@ export function failWithDetail(bytes: number): never {
 }
 export function failManyTimes(count: number): never {
   throw new AggregateError(Array.from({ length: count }, (_, k) => new Error(`error ${k}`), "many"));
+}
+/** Has a job fail, and handles that. @returns the failure's message */
+export async function handleFailure(way: "await" | "all" | "allSettled" | "catch" | "group"): Promise<string> {
+  try {
+    if (way === "await") await run(failFirst);
+    if (way === "all") await Promise.all([run(failFirst), run(failFirst)]);
+    if (way === "catch") return await Promise.resolve(run(failFirst)).catch(({ message }: Error) => message);
+    if (way === "allSettled") {
+      const [settled] = await Promise.allSettled([run(failFirst)]);
+      return String((settled as PromiseRejectedResult).reason);
+    }
+    const all = group();
+    all.run(failFirst);
+    await all;
+    return "did not fail";
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+export function failForgotten(): never {
+  throw new Error("forgotten");
+}
+export function forgetFailure(times: number): void {
+  for (let k = 0; k < times; k++) run(failForgotten);
 }

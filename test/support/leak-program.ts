@@ -5,11 +5,12 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { JobSystem } from "heddle";
+import { bound } from "./long.js";
 import * as work from "./starting-work.js";
 import { HOW } from "./starting-work.js";
 
 const modules = [new URL("./starting-work.js", import.meta.url)];
-const SYSTEMS = 4;
+const SYSTEMS = bound(2, 4);
 const collect = (globalThis as unknown as { gc(): void }).gc;
 
 /** What is to be collected, by name. */

@@ -92,10 +92,9 @@ export async function loopLater(cells: Int32Array): Promise<void> {
   await null;
   loop(cells);
 }
-/** Native code holds the thread up until the file is there, which it then removes. */
-export function runProgram(cells: Int32Array, file: string): void {
-  begin(cells);
-  const program = `const fs = require("node:fs"); const look = () => fs.existsSync(process.argv[1]) ? fs.rmSync(process.argv[1]) : setTimeout(look, 20); look()`;
+/** Native code holds the thread up, which it says by a file, until another file is there, which it then removes. */
+export function runProgram(begun: string, file: string): void {
+  const program = `const fs = require("node:fs"); fs.writeFileSync("${begun}", ""); const look = () => fs.existsSync(process.argv[1]) ? fs.rmSync(process.argv[1]) : setTimeout(look, 20); look()`;
   execSync(`"${process.execPath}" -e '${program}' "${file}"`);
 }
 /** Ends when it is told to. */
