@@ -8,12 +8,15 @@
  */
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 
 /** In milliseconds; the longest file, the model of deaths, takes some two minutes on a quiet machine. */
 const MOST_PER_FILE = 1_200_000;
-/** What a built test file imports that does more in the long run. */
-const HAS_MORE = /support\/long\.js/;
+/** Files at once: some only wait, for other processes or for time to pass. */
+const AT_ONCE = availableParallelism() + 1;
+/** What a built test file imports that does more in the long run: its bounds, or the models, which have mutants then. */
+const HAS_MORE = /support\/(long|check)\.js/;
 const tests = fileURLToPath(new URL("../build/test", import.meta.url));
 const words = process.argv.slice(2).filter((word) => word !== "--long");
 const long = words.length < process.argv.length - 2;
@@ -28,7 +31,7 @@ if (files.length === 0) {
 }
 const run = spawnSync(
   process.execPath,
-  ["--test", "--test-concurrency=2", `--test-timeout=${MOST_PER_FILE}`, ...files],
+  ["--test", `--test-concurrency=${AT_ONCE}`, `--test-timeout=${MOST_PER_FILE}`, ...files],
   {
     stdio: "inherit",
     env: { ...process.env, ...(long && { HEDDLE_TEST_LONG: "1" }) },

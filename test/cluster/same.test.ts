@@ -93,16 +93,18 @@ test("random graphs, with failures", HANGS, async () => {
   }
 });
 
+const PARTS = bound(5, 13);
+
 test("the flights, by parts of their file", HANGS, async () => {
   const file = fileURLToPath(new URL("../../../node_modules/vega-datasets/data/flights-200k.json", import.meta.url));
   const expected = summarize(readFileSync(file, "utf8"));
   const jobs = await JobSystem.create({ threads: 2, modules: [FLIGHTS] });
   const cluster = await Cluster.connect({ modules: [FLIGHTS] });
   try {
-    assert.deepEqual(await localGraph(jobs, file, 13), expected);
+    assert.deepEqual(await localGraph(jobs, file, PARTS), expected);
     await cluster.startWorker({ threads: 2 });
     const graph = cluster.graph();
-    const summary = clusterGraph(graph, file, 13);
+    const summary = clusterGraph(graph, file, PARTS);
     const run = await cluster.submit(graph);
     assert.deepEqual(await run.result(summary), expected);
   } finally {

@@ -1,16 +1,15 @@
 /**
- * Programs that look whether job systems are collected: `node --expose-gc leak-program.js NAME`. Each prints what is left of a number
+ * Programs that look whether job systems are collected: `node --expose-gc leak-program.js NAME SYSTEMS`. Each prints what is left of a number
  * of systems, and of what was given to their jobs, once that does not change any more: `[]` if nothing is.
  */
 import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { JobSystem } from "heddle";
-import { bound } from "./long.js";
 import * as work from "./starting-work.js";
 import { HOW } from "./starting-work.js";
 
 const modules = [new URL("./starting-work.js", import.meta.url)];
-const SYSTEMS = bound(2, 4);
+const SYSTEMS = Number(process.argv[3]);
 const collect = (globalThis as unknown as { gc(): void }).gc;
 
 /** What is to be collected, by name. */

@@ -1,6 +1,7 @@
 /** Tests that a model holds for the library, and that it does not for mutants of it. */
 import assert from "node:assert/strict";
 import test from "node:test";
+import { ONLY_LONG } from "../../support/long.js";
 import type { Exploration } from "./explore.js";
 import { type Change, type Library, load } from "./library.js";
 
@@ -19,13 +20,13 @@ export function holds(name: string, model: Model): void {
 }
 
 /**
- * Tests that `model` fails for a mutant of the library.
+ * Tests, in the long run, that `model` fails for a mutant of the library.
  *
  * @param what the step that is weakened
  * @param because what the failure's message says
  */
 export function catches(what: string, model: Model, because: RegExp, ...changes: readonly Change[]): void {
-  test(`a mutant is caught: ${what}`, async () => {
+  test(`a mutant is caught: ${what}`, ONLY_LONG, async () => {
     const mutant = await load(...changes);
     assert.throws(() => model(mutant), because);
   });
