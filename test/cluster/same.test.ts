@@ -1,7 +1,7 @@
 /** The same graph gives the same on one machine and on a cluster. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { test } from "node:test";
+import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { DependencyFailedError, type Job, JobFailedError, JobSystem } from "heddle";
 import { Cluster, type ClusterJob } from "heddle/cluster";
@@ -67,29 +67,32 @@ async function onOneMachine(nodes: readonly Node[]): Promise<unknown[]> {
   return await Promise.all(local.map(outcomeOf));
 }
 
-test("random graphs, with failures", HANGS, async () => {
-  const cluster = await Cluster.connect({ modules: [WORK] });
-  try {
-    await cluster.startWorker({ threads: 2 });
-    for (let seed = 1; seed <= bound(2, 12); seed++) {
-      const nodes = randomGraph(seed);
-      const expected = await onOneMachine(nodes);
+let cluster: Cluster;
 
-      const graph = cluster.graph();
-      const distributed: ClusterJob<number>[] = [];
-      for (const [k, { fails, reads, after }] of nodes.entries()) {
-        const job = graph.spawn(work.mix, k, fails, ...reads.map((n) => distributed[n]));
-        distributed.push(job.after(...after.map((n) => distributed[n])).with({ retries: 0 }));
-      }
-      const run = await cluster.submit(graph);
-      const found = await Promise.all(distributed.map((job) => outcomeOf(run.result(job))));
-      assert.deepEqual(found, expected, `seed ${seed}`);
-      const { completed, failed } = await run.done;
-      const failures = expected.filter((each) => typeof each === "string").length;
-      assert.deepEqual({ completed, failed }, { completed: nodes.length - failures, failed: failures });
+before(async () => {
+  cluster = await Cluster.connect({ modules: [WORK, FLIGHTS] });
+  await cluster.startWorker({ threads: 2 });
+}, HANGS);
+
+after(() => cluster.close());
+
+test("random graphs, with failures", HANGS, async () => {
+  for (let seed = 1; seed <= bound(2, 12); seed++) {
+    const nodes = randomGraph(seed);
+    const expected = await onOneMachine(nodes);
+
+    const graph = cluster.graph();
+    const distributed: ClusterJob<number>[] = [];
+    for (const [k, { fails, reads, after }] of nodes.entries()) {
+      const job = graph.spawn(work.mix, k, fails, ...reads.map((n) => distributed[n]));
+      distributed.push(job.after(...after.map((n) => distributed[n])).with({ retries: 0 }));
     }
-  } finally {
-    await cluster.close();
+    const run = await cluster.submit(graph);
+    const found = await Promise.all(distributed.map((job) => outcomeOf(run.result(job))));
+    assert.deepEqual(found, expected, `seed ${seed}`);
+    const { completed, failed } = await run.done;
+    const failures = expected.filter((each) => typeof each === "string").length;
+    assert.deepEqual({ completed, failed }, { completed: nodes.length - failures, failed: failures });
   }
 });
 
@@ -99,16 +102,13 @@ test("the flights, by parts of their file", HANGS, async () => {
   const file = fileURLToPath(new URL("../../../node_modules/vega-datasets/data/flights-200k.json", import.meta.url));
   const expected = summarize(readFileSync(file, "utf8"));
   const jobs = await JobSystem.create({ threads: 2, modules: [FLIGHTS] });
-  const cluster = await Cluster.connect({ modules: [FLIGHTS] });
   try {
     assert.deepEqual(await localGraph(jobs, file, PARTS), expected);
-    await cluster.startWorker({ threads: 2 });
     const graph = cluster.graph();
     const summary = clusterGraph(graph, file, PARTS);
     const run = await cluster.submit(graph);
     assert.deepEqual(await run.result(summary), expected);
   } finally {
-    await cluster.close();
     await jobs.shutdown();
   }
 });
