@@ -13,6 +13,13 @@ export default defineConfig({
   platform: "node",
   // Optional peers, which the user installs.
   external: ["pg-boss", "@electric-sql/pglite"],
-  // In `chunks` a relative address, such as that of the worker's program, means the same as in the folders of src.
-  output: { dir: "dist", entryFileNames: "[name].js", chunkFileNames: "chunks/[name].js" },
+  output: {
+    dir: "dist",
+    entryFileNames: "[name].js",
+    // In `chunks` a relative address, such as that of the worker's program, means the same as in the folders of src.
+    chunkFileNames: "chunks/[name].js",
+    codeSplitting: {
+      groups: [{ name: "core", test: /build\/src\/(api|values|scheduler|memory|sync|platform)\// }],
+    },
+  },
 });
