@@ -124,6 +124,7 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
       // Only the answer may have been lost.
       if (!(await store.hasRun(id).catch(() => false))) throw error;
     }
+    graph._runs.add(id);
     return new Run(id, plan, this.#connection);
   }
 

@@ -3,6 +3,7 @@ import type { PGlite, Results } from "@electric-sql/pglite";
 import type { ConstructorOptions, Db, PgBoss } from "pg-boss";
 import { otherThanNode } from "../platform/node.js";
 import { isInstance } from "../values/describe.js";
+import { lockDirectory } from "./lock.js";
 import type { CheckedClusterOptions } from "./options.js";
 
 /** Runs statements: in the open, or within a transaction. Also what pg-boss takes to run its own there. */
@@ -28,12 +29,14 @@ export class Database {
   readonly boss: PgBoss;
   readonly schema: string;
   readonly #embedded: PGlite | undefined;
+  readonly #unlock: () => void;
   #closed = false;
 
-  private constructor(boss: PgBoss, schema: string, embedded: PGlite | undefined) {
+  private constructor(boss: PgBoss, schema: string, embedded: PGlite | undefined, unlock: () => void) {
     this.boss = boss;
     this.schema = schema;
     this.#embedded = embedded;
+    this.#unlock = unlock;
   }
 
   /**
@@ -62,6 +65,7 @@ export class Database {
       maintenanceIntervalSeconds: MAINTAIN_EVERY,
     };
     let embedded: PGlite | undefined;
+    let unlock = () => {};
     let boss: PgBoss;
     if (url === undefined) {
       const { PGlite } = await optional(
@@ -69,12 +73,18 @@ export class Database {
         "@electric-sql/pglite",
         () => import("@electric-sql/pglite"),
       );
-      embedded = await PGlite.create(directory);
+      if (directory !== undefined) unlock = lockDirectory(directory);
+      try {
+        embedded = await PGlite.create(directory);
+      } catch (error) {
+        unlock();
+        throw error;
+      }
       boss = new PgBoss({ ...common, backend: "pglite", db: fromPglite(embedded) });
     } else {
       boss = new PgBoss({ ...common, ...CONNECTION, connectionString: url });
     }
-    const database = new Database(boss, schema, embedded);
+    const database = new Database(boss, schema, embedded, unlock);
     // Once it is being closed, statements of pg-boss's own that are cut off are no news.
     boss.on("error", (error: unknown) => {
       if (!database.#closed) report(isInstance(error, Error) ? error : new Error(messageOf(error), { cause: error }));
@@ -155,6 +165,7 @@ export class Database {
     this.#closed = true;
     await this.boss.stop({ graceful: false }).catch(() => {});
     await this.#embedded?.close();
+    this.#unlock();
   }
 }
 

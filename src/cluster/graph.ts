@@ -30,6 +30,8 @@ export class Graph {
   readonly _jobs: ClusterJob<unknown>[] = [];
   /** @internal */
   readonly _functions: ClusterFunctions;
+  /** @internal The runs as which it was submitted. */
+  readonly _runs = new Set<string>();
   readonly #maxBytes: number;
 
   /** @internal */

@@ -1,5 +1,5 @@
 /** A worker's own job system, which runs jobs of the cluster on all its threads. */
-import { JobFailedError } from "../api/errors.js";
+import { JobFailedError, ShutdownError } from "../api/errors.js";
 import { failureOf } from "../api/failure-errors.js";
 import { Functions } from "../api/functions.js";
 import type { Job } from "../api/job.js";
@@ -8,13 +8,13 @@ import { CONCURRENT, type JobSystemOptions } from "../api/options.js";
 import { F_ASYNC, FUNCTION_MASK } from "../memory/layout.js";
 import type { Failure } from "../values/failures.js";
 import { BEGUN, type Execution, execute, executeAsynchronous, WAITING, WITHDRAWN } from "./execute.js";
-import { type ClusterFunctions, labelOf } from "./functions.js";
+import type { ClusterFunctions } from "./functions.js";
 import { type JobData, nameOf } from "./queues.js";
 
 export type LocalOptions = Omit<JobSystemOptions, "modules" | "maxJobs">;
 
-/** What came of a job: its result as text, why it failed, or that it was withdrawn before it had begun. */
-export type Ended = { readonly result: string } | { readonly failure: Failure } | { readonly withdrawn: true };
+/** What came of a job: its result as text, or why it failed. */
+export type Ended = { readonly result: string } | { readonly failure: Failure };
 
 /** Jobs that can be in the system at once, withdrawn ones included. */
 const MOST_JOBS = 2 ** 16;
@@ -66,24 +66,30 @@ export class LocalSystem {
     return Math.min(this.#system.threads * this.#concurrency, MOST_JOBS / 2);
   }
 
+  /** Whether its modules have a function. */
+  knows(fn: string): boolean {
+    return this.#functions.named(fn) !== undefined;
+  }
+
   isAsynchronous(fn: string): boolean {
     const known = this.#functions.named(fn);
     return known !== undefined && (this.#numbers.headerOf(known.fn) & F_ASYNC) !== 0;
   }
 
   /**
-   * Runs a job of the cluster.
+   * Runs a job of the cluster, whose function it knows.
    *
    * @param results of the jobs that are its arguments, in their order
    * @param signal asks it to stop
-   * @returns what comes of it; and how to withdraw it, which says whether it has not begun and now never will
+   * @returns what comes of it, undefined if it was withdrawn or the system was stopped before it had ended; and how to withdraw
+   * it, which says whether it has not begun and now never will
    */
   run(
     key: string,
     data: JobData,
     results: readonly string[],
     signal: AbortSignal,
-  ): { ended: Promise<Ended>; withdraw: () => boolean } {
+  ): { ended: Promise<Ended | undefined>; withdraw: () => boolean } {
     const cell = this.#free.pop();
     if (cell === undefined) throw new RangeError(`more than ${MOST_JOBS} jobs are in hand`);
     Atomics.store(this.#cells, cell, WAITING);
@@ -99,16 +105,9 @@ export class LocalSystem {
     data: JobData,
     results: readonly string[],
     signal: AbortSignal,
-  ): Promise<Ended> {
-    const known = this.#functions.named(data.fn);
+  ): Promise<Ended | undefined> {
     const label = nameOf(data);
-    if (known === undefined) {
-      const error = new Error(
-        `this worker's module has no function "${labelOf(data.fn)}": is it older than the graph?`,
-      );
-      return { failure: { kind: "threw", job: label, error } };
-    }
-    const header = this.#numbers.headerOf(known.fn);
+    const header = this.#numbers.headerOf(this.#functions.named(data.fn)!.fn);
     const execution: Execution = {
       cells: this.#cells,
       cell,
@@ -124,15 +123,16 @@ export class LocalSystem {
         execution,
       );
       const result = await job.with({ name: label, signal, ...data.limit });
-      return result === undefined ? { withdrawn: true } : { result };
+      return result === undefined ? undefined : { result };
     } catch (error) {
+      if (error instanceof ShutdownError) return undefined;
       // Not only jobs fail: their arguments may be too large to be handed to a thread.
       if (error instanceof JobFailedError) return { failure: failureOf(error, label) };
       return { failure: { kind: "threw", job: label, error } };
     }
   }
 
-  /** Stops it, with whatever still runs. */
+  /** Stops it: what still runs is asked to stop, and its threads are terminated if it has not soon. */
   async stop(): Promise<void> {
     await this.#system.shutdown({ force: true });
   }

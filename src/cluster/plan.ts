@@ -22,6 +22,8 @@ interface Stored {
 
 export class Plan {
   readonly #stored: Stored;
+  /** Of jobs with names of their own, by these. */
+  #numbers: ReadonlyMap<string, number> | undefined;
 
   private constructor(stored: Stored) {
     this.#stored = stored;
@@ -61,10 +63,15 @@ export class Plan {
     return queueOf(this.#functionOf(job));
   }
 
+  /** The queues that its jobs are in. */
+  get queues(): string[] {
+    return [...new Set(this.#stored.functions.map(queueOf))];
+  }
+
   /** The number of the job with a name of its own. */
   numberOf(name: string): number | undefined {
-    for (const [job, other] of this.#stored.names) if (other === name) return job;
-    return undefined;
+    this.#numbers ??= new Map([...this.#stored.names].map(([job, each]) => [each, job]));
+    return this.#numbers.get(name);
   }
 
   hasDependants(job: number): boolean {
@@ -148,12 +155,17 @@ function checkCycles(jobs: readonly ClusterJob<unknown>[]): void {
   }
   if (ready.length === jobs.length) return;
   // Each of those left has a prerequisite that is left, too: going back from one to the next must come to one again.
-  const path: ClusterJob<unknown>[] = [];
+  const path = new Set<ClusterJob<unknown>>();
   let job = jobs[unmet.findIndex((count) => count > 0)];
-  while (!path.includes(job)) {
-    path.push(job);
-    job = [...job._prerequisites].find(({ _index }) => unmet[_index] > 0)!;
+  while (!path.has(job)) {
+    path.add(job);
+    for (const first of job._prerequisites) {
+      if (unmet[first._index] === 0) continue;
+      job = first;
+      break;
+    }
   }
-  const cycle = path.slice(path.indexOf(job)).reverse();
+  const all = [...path];
+  const cycle = all.slice(all.indexOf(job)).reverse();
   throw new DependencyCycleError(cycle.map(({ name }) => name));
 }

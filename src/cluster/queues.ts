@@ -89,6 +89,33 @@ export async function insertJobs(boss: PgBoss, sql: Sql, run: string, graph: Gra
   }
 }
 
+/**
+ * Lets other workers have jobs that a worker holds and that have not begun: as if it had never fetched them, so that no attempt
+ * is counted. pg-boss counts one when it fetches a job that has the time of an earlier start.
+ *
+ * @param lacking whether the worker lacks their functions: then workers can tell them from others without fetching them
+ */
+export async function giveBackJobs(
+  sql: Sql,
+  schema: string,
+  queue: string,
+  jobs: readonly { readonly id: string; readonly retryCount: number; readonly data: JobData }[],
+  lacking: boolean,
+): Promise<void> {
+  // Only those that are still this worker's: their run may just have been cancelled, or another worker has them.
+  await sql.executeSql(
+    `UPDATE ${schema}.job AS j SET state = 'created', started_on = NULL, heartbeat_on = NULL, group_id = coalesce(g.lacks, j.group_id)
+    FROM unnest($2::uuid[], $3::int[], $4::text[]) AS g (id, attempt, lacks)
+    WHERE j.name = $1 AND j.id = g.id AND j.state = 'active' AND j.retry_count = g.attempt`,
+    [
+      queue,
+      jobs.map(({ id }) => id),
+      jobs.map(({ retryCount }) => retryCount),
+      jobs.map(({ data }) => (lacking ? data.fn : null)),
+    ],
+  );
+}
+
 function dataOf(job: ClusterJob<unknown>, plan: Plan): JobData {
   const { name, timeout, kill = false } = job._options;
   return {

@@ -103,12 +103,21 @@ export class Run extends EventEmitter<{ progress: [RunStatus] }> {
     });
   }
 
-  /** How far it is now. @throws UnknownRunError, ShutdownError */
-  async status(): Promise<RunStatus> {
+  /**
+   * How far it is now, and what it waits for: `waitingFor` has the functions, such as "work.count", of ready jobs that a worker has
+   * left to others, as its module has no such export.
+   *
+   * @throws UnknownRunError, ShutdownError
+   */
+  async status(): Promise<RunStatus & { readonly waitingFor: readonly string[] }> {
     this.#checkOpen();
-    const [status] = await this.#connection.store.statuses([this.id]);
+    const { store } = this.#connection;
+    const [[status], waitingFor] = await Promise.all([
+      store.statuses([this.id]),
+      store.lacking(this.id, this.#plan.size, this.#plan.queues),
+    ]);
     if (status === undefined) throw new UnknownRunError(this.id);
-    return status;
+    return { ...status, waitingFor };
   }
 
   /**
@@ -136,13 +145,13 @@ export class Run extends EventEmitter<{ progress: [RunStatus] }> {
   }
 
   #numberOf(job: ClusterJob<unknown> | string): number {
-    if (job instanceof ClusterJob && job._index < this.#plan.size) return job._index;
+    if (job instanceof ClusterJob && job._graph._runs.has(this.id)) return job._index;
     const number = typeof job === "string" ? this.#plan.numberOf(job) : undefined;
     if (number !== undefined) return number;
     throw new TypeError(
       typeof job === "string"
         ? `the run has no job called "${job}"; names are given by graph.spawn(…).with({ name })`
-        : "job must be a job of the graph that was submitted, or the name that it was given",
+        : `${job instanceof ClusterJob ? `job "${job.name}" is of another graph; ` : ""}job must be a job of the graph that was submitted as this run, or the name that it was given`,
     );
   }
 

@@ -8,9 +8,6 @@ import { nameOf, READY } from "./queues.js";
 import { COMPLETED, type Outcome, type Store } from "./store.js";
 import { failureToText } from "./values.js";
 
-/** What there is to be written of a job. */
-type Outcoming = Exclude<Ended, { withdrawn: true }>;
-
 /** Tries to write when the worker is to stop: the rest is run again by others. */
 const LAST_TRIES = 3;
 /** Characters of results in one write, and a bit more. */
@@ -24,7 +21,7 @@ export class Settler {
   readonly #report: (error: Error) => void;
   /** Called with those whose outcomes are written, and whether any of them has failed. */
   readonly #onSettled: (settled: readonly Held[], failed: boolean) => void;
-  readonly #ended = new Map<Held, Outcoming>();
+  readonly #ended = new Map<Held, Ended>();
   #writing: Promise<void> | undefined;
   #closing = false;
 
@@ -45,7 +42,7 @@ export class Settler {
     return this.#ended.has(held);
   }
 
-  add(held: Held, ended: Outcoming): void {
+  add(held: Held, ended: Ended): void {
     this.#ended.set(held, ended);
     this.#writing ??= this.#write();
   }
@@ -87,8 +84,8 @@ export class Settler {
   }
 
   /** As many as fit into one write, in the order in which they ended. */
-  #next(most: number): (readonly [Held, Outcoming])[] {
-    const some: (readonly [Held, Outcoming])[] = [];
+  #next(most: number): (readonly [Held, Ended])[] {
+    const some: (readonly [Held, Ended])[] = [];
     let text = 0;
     for (const each of this.#ended) {
       if (some.length >= most || text > MOST_TEXT) break;
@@ -104,7 +101,7 @@ export class Settler {
   }
 
   /** May be done again when it has failed half way: outcomes are written once, and jobs are settled once. */
-  async #settle(some: readonly (readonly [Held, Outcoming])[]): Promise<void> {
+  async #settle(some: readonly (readonly [Held, Ended])[]): Promise<void> {
     const { boss } = this.#database;
     const completed: Held[] = [];
     const outcomes: Outcome[] = [];

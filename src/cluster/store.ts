@@ -4,6 +4,7 @@
  */
 import type { Database, Sql } from "./database.js";
 import { UnknownRunError } from "./errors.js";
+import { jobIdOf } from "./ids.js";
 import { FORMAT, Plan } from "./plan.js";
 
 /** What became of a job. */
@@ -184,6 +185,20 @@ export class Store {
       runs,
     ]);
     return rows.map(statusOf);
+  }
+
+  /**
+   * Functions whose jobs wait for a worker that has them, as some worker had to leave them to others (`giveBackJobs`).
+   *
+   * @param size how many jobs the run has
+   */
+  async lacking(run: string, size: number, queues: readonly string[]): Promise<string[]> {
+    const rows = await this.#database.query<{ fn: string }>(
+      `SELECT DISTINCT group_id AS fn FROM ${this.#database.schema}.job
+      WHERE name = ANY($1) AND id BETWEEN $2 AND $3 AND state < 'active' AND group_id IS NOT NULL ORDER BY fn`,
+      [queues, jobIdOf(run, 0), jobIdOf(run, size - 1)],
+    );
+    return rows.map(({ fn }) => fn);
   }
 
   /** The latest runs, newest first. */

@@ -9,12 +9,12 @@ import { Capacity } from "./capacity.js";
 import type { Database } from "./database.js";
 import { earlierThan, resultsFor } from "./earlier.js";
 import { Failures } from "./failures.js";
-import type { ClusterFunctions } from "./functions.js";
+import { type ClusterFunctions, labelOf } from "./functions.js";
 import { grouped } from "./grouped.js";
 import { type Held, HeldJobs } from "./held.js";
 import { placeOf } from "./ids.js";
 import { type LocalOptions, LocalSystem } from "./local.js";
-import { HEARTBEAT, type JobData, nameOf, READY } from "./queues.js";
+import { giveBackJobs, HEARTBEAT, type JobData, nameOf, READY } from "./queues.js";
 import { Settler } from "./settler.js";
 import { COMPLETED, type Store } from "./store.js";
 
@@ -50,6 +50,8 @@ export class ClusterWorker {
   readonly #capacity: Capacity;
   #stopping: Promise<void> | undefined;
   #deadline = Number.POSITIVE_INFINITY;
+  /** The deadline is over. */
+  #cutOff = false;
   #isStopped: () => void = () => {};
   readonly #loop: Promise<void>;
   /** Ends the present wait. */
@@ -57,6 +59,8 @@ export class ClusterWorker {
   /** Something has happened since the last look for jobs. */
   #awake = true;
   #told = 0;
+  /** Functions that this worker's modules lack. */
+  readonly #lacking = new Set<string>();
   /** The queue to begin with, so that none has to wait for all others to be empty. */
   #turn = 0;
 
@@ -101,7 +105,8 @@ export class ClusterWorker {
 
   /**
    * Takes no more jobs, gives back those that have not begun, and waits for the others. What has not finished in time is
-   * asked to stop, and counts as failed: it is tried again elsewhere if it has retries left.
+   * asked to stop, its thread is terminated if it does not at once, and it counts as failed: it is tried again elsewhere if it has
+   * retries left.
    *
    * @param options timeout: how long to wait, in milliseconds, 0 or more; by default 30,000. Called again, the
    * shorter time counts
@@ -169,7 +174,7 @@ export class ClusterWorker {
     this.#wake = () => {};
   }
 
-  /** Takes ready jobs and starts them. @returns how many @throws what the database does, when it has started what it got */
+  /** Takes ready jobs, and starts those whose functions it has. @returns how many @throws what the database does, when it has started what it got */
   async #fetch(room: number): Promise<number> {
     const { boss } = this.#database;
     const all: Held[] = [];
@@ -178,16 +183,36 @@ export class ClusterWorker {
     for (let k = 0; k < this.#queues.length && all.length < room && failed === undefined; k++) {
       const queue = this.#queues[(this.#turn + k) % this.#queues.length];
       try {
-        const jobs = await boss.fetch<JobData>(queue, { batchSize: room - all.length });
+        const jobs = await boss.fetch<JobData>(queue, {
+          batchSize: room - all.length,
+          ignoreGroups: [...this.#lacking],
+        });
         for (const job of jobs) all.push(this.#hold(queue, job));
       } catch (error) {
         failed = { error };
       }
     }
     if (all.length === room) this.#tell();
-    await this.#start(all);
+    await this.#start(await this.#leaveToOthers(all));
     if (failed !== undefined) throw failed.error;
     return all.length;
+  }
+
+  /** Gives back jobs whose functions this worker lacks, and takes none of them again. @returns the others */
+  async #leaveToOthers(all: readonly Held[]): Promise<readonly Held[]> {
+    const unknown = all.filter(({ data }) => !this.#local.knows(data.fn));
+    if (unknown.length === 0) return all;
+    for (const fn of new Set(unknown.map(({ data }) => data.fn))) {
+      if (this.#lacking.has(fn)) continue;
+      this.#lacking.add(fn);
+      this.#report(
+        new Error(
+          `this worker's module ${fn.split(".", 1)[0]} has no function "${labelOf(fn)}": is it older than the graph? its jobs are left to others`,
+        ),
+      );
+    }
+    await this.#giveBack(unknown, true);
+    return all.filter((held) => this.#held.has(held));
   }
 
   #hold(queue: string, { id, data, retryCount }: { id: string; data: JobData; retryCount: number }): Held {
@@ -237,7 +262,9 @@ export class ClusterWorker {
     const { ended, withdraw } = this.#local.run(id, data, resultsFor(held, results), abort.signal);
     held.withdraw = withdraw;
     void ended.then((outcome) => {
-      if (!this.#held.has(held) || "withdrawn" in outcome) return;
+      if (!this.#held.has(held) || outcome === undefined) return;
+      // That it was asked to stop is not the job's failure.
+      if (this.#cutOff && "failure" in outcome) return;
       this.#capacity.note(performance.now() - start);
       this.#settler.add(held, outcome);
     });
@@ -302,37 +329,34 @@ export class ClusterWorker {
     while (this.#held.count > 0 && performance.now() < this.#deadline) {
       await new Promise((resolve) => setTimeout(resolve, Math.min(20, this.#deadline - performance.now())));
     }
+    this.#cutOff = true;
+    for (const held of this.#held) held.abort.abort(new DOMException("the worker stops", "AbortError"));
+    // Only then may others have what has not ended: it must not run twice at once.
+    await this.#local.stop();
     clearInterval(this.#touching);
     await this.#touches;
-    const left = [...this.#held].filter((held) => !this.#settler.has(held));
-    for (const held of left) held.abort.abort(new DOMException("the worker stops", "AbortError"));
-    await this.#failAsStopped(left).catch(this.#report);
+    this.#failAsStopped([...this.#held].filter((held) => !this.#settler.has(held)));
     await this.#settler.close();
     await this.#failures.close();
     this.#held.clear();
-    await this.#local.stop();
     this.#isStopped();
   }
 
-  /** Lets other workers have jobs that have not begun, at once. */
-  async #giveBack(all: readonly Held[]): Promise<void> {
-    const { boss } = this.#database;
+  /** Lets other workers have jobs that have not begun, at once. @param lacking whether this one lacks their functions */
+  async #giveBack(all: readonly Held[], lacking = false): Promise<void> {
     if (all.length === 0) return;
     for (const held of all) this.#held.remove(held);
     await this.#database.transaction(async (sql) => {
       for (const [queue, some] of grouped(all, (held) => held.queue)) {
-        // Only those that were still this worker's: their run may just have been cancelled.
-        const { settled } = (await boss.cancel(queue, some, { db: sql })) as { settled?: string[] };
-        if (settled !== undefined && settled.length > 0) await boss.resume(queue, settled, { db: sql });
+        await giveBackJobs(sql, this.#database.schema, queue, some, lacking);
       }
       await this.#store.notify(sql, READY);
     });
   }
 
   /** Attempts that a stop cuts off are failures: so a job that may not be tried again is not. */
-  async #failAsStopped(all: readonly Held[]): Promise<void> {
+  #failAsStopped(all: readonly Held[]): void {
     for (const held of all) {
-      this.#held.remove(held);
       const error = new Error("its worker was stopped before it had finished");
       this.#settler.add(held, { failure: { kind: "threw", job: nameOf(held.data), error } });
     }

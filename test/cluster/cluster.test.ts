@@ -222,7 +222,7 @@ test("attach: another process asks by id and name; list; delete", HANGS, async (
   assert.equal(await run.result<number>("total"), 8);
   assert.equal((await run.done).name, "attached");
   const [latest] = await cluster.runs({ limit: 1 });
-  assert.deepEqual(latest, await run.status());
+  assert.deepEqual({ ...latest, waitingFor: [] }, await run.status());
   await assert.rejects(run.result("other"), /no job called "other"/);
   await assert.rejects(cluster.attach("x"), TypeError);
   await assert.rejects(cluster.attach("00000000-0000-4000-8000-000000000000"), UnknownRunError);
@@ -230,6 +230,36 @@ test("attach: another process asks by id and name; list; delete", HANGS, async (
   await assert.rejects(run.status(), UnknownRunError);
   await assert.rejects((await cluster.attach(id)).result("total"), UnknownRunError);
   assert.ok(!(await cluster.runs()).some((each) => each.id === id));
+});
+
+test("a run's results are those of its own graph's jobs, as often as that is submitted", HANGS, async () => {
+  const [graph, other] = [cluster.graph(), cluster.graph()];
+  const job = graph.spawn(work.double, 21);
+  const stranger = other.spawn(work.double, 1);
+  const runs = [await cluster.submit(graph), await cluster.submit(graph)];
+  const attached = await cluster.attach(runs[0].id);
+  for (const run of [...runs, attached]) {
+    assert.equal(await run.result(job), 42);
+    await assert.rejects(
+      run.result(stranger),
+      /^TypeError: job "double" is of another graph; job must be a job of the graph/,
+    );
+  }
+});
+
+test("a circle of 100,000 jobs is found, and many jobs by their names", HANGS, async () => {
+  const circle = cluster.graph();
+  const jobs = Array.from({ length: 100_000 }, () => circle.spawn(work.nothing));
+  for (const [k, job] of jobs.entries()) job.after(jobs[(k + 1) % jobs.length]);
+  await assert.rejects(cluster.submit(circle), ({ jobs: named }: DependencyCycleError) => named.length === jobs.length);
+  const graph = cluster.graph();
+  for (let k = 0; k < 200; k++) graph.spawn(work.double, k).with({ name: `job ${k}` });
+  const run = await cluster.submit(graph);
+  const results = await Promise.all(Array.from({ length: 200 }, (_, k) => run.result(`job ${k}`)));
+  assert.deepEqual(
+    results,
+    Array.from({ length: 200 }, (_, k) => 2 * k),
+  );
 });
 
 test("progress: the counts go up to the end", HANGS, async () => {
@@ -351,6 +381,8 @@ test("jobs that wait behind long ones are given to another worker", HANGS, async
   await (await quiet.submit(small)).done;
   const graph = quiet.graph();
   const long = Array.from({ length: 3 }, () => graph.spawn(work.holdThread, at("go"), at("log")).with({ retries: 0 }));
+  // To be given back is no attempt: it has its retry when it is run at last.
+  const flaky = graph.spawn(work.flaky, at("tries"), 2).with({ retries: 1 });
   const run = await quiet.submit(graph);
   await until(() => linesOf(at("log")).length === 1);
   await startWorker(t, { threads: 2 });
@@ -358,6 +390,22 @@ test("jobs that wait behind long ones are given to another worker", HANGS, async
   writeFileSync(at("go"), "");
   for (const job of long) assert.equal(await run.result(job), "went");
   assert.equal(linesOf(at("log")).length, 3);
+  assert.equal(await run.result(flaky), 2);
+});
+
+test("what does not stop in time is terminated, and only then runs elsewhere", HANGS, async (t) => {
+  const at = folder(t);
+  const worker = await startWorker(t, { threads: 1 });
+  const graph = quiet.graph();
+  const stuck = graph.spawn(work.holdThread, at("go"), at("log"));
+  const run = await quiet.submit(graph);
+  await until(() => linesOf(at("log")).length === 1);
+  await startWorker(t, { threads: 1 });
+  await worker.stop({ timeout: 50 });
+  await until(() => linesOf(at("log")).length === 2);
+  writeFileSync(at("go"), "");
+  assert.equal(await run.result(stuck), "went");
+  assert.equal(linesOf(at("log")).length, 2);
 });
 
 test("asynchronous jobs are in flight together on one thread", HANGS, async (t) => {
@@ -430,6 +478,7 @@ test("a run outlives the process: a folder keeps the embedded database", HANGS, 
   const graph = first.graph();
   graph.spawn(work.sum, graph.spawn(work.double, 21)).with({ name: "answer" });
   const { id } = await first.submit(graph);
+  await assert.rejects(Cluster.connect(options), /runs is used by this process already/);
   const attached = await first.attach(id);
   const waiting = attached.done;
   const ended = assert.rejects(waiting, ShutdownError);
@@ -447,30 +496,51 @@ test("a run outlives the process: a folder keeps the embedded database", HANGS, 
   assert.equal(await run.result("answer"), 42);
 });
 
-test("a worker with older modules fails the jobs that it does not know", HANGS, async (t) => {
-  const at = folder(t);
-  for (const [age, text] of [
-    ["old", ""],
-    ["new", "export function fresh() { return 1; }"],
-  ]) {
-    mkdirSync(at(age));
-    writeFileSync(join(at(age), "ages.mjs"), `export function known() { return 2; }\n${text}`);
-  }
-  const connect = (age: string) => Cluster.connect({ modules: [join(at(age), "ages.mjs")], directory: at("runs") });
-  const first = await connect("new");
-  const ages = (await import(pathToFileURL(join(at("new"), "ages.mjs")).href)) as Record<string, () => number>;
-  const graph = first.graph();
-  graph.spawn(ages.fresh).with({ name: "fresh", retries: 0 });
-  graph.spawn(ages.known).with({ name: "known" });
-  const { id } = await first.submit(graph);
-  await first.close();
-  const second = await connect("old");
-  t.after(() => second.close());
-  await second.startWorker({ threads: 1 });
-  const run = await second.attach(id);
-  await assert.rejects(
-    run.result("fresh"),
-    /this worker's module has no function "fresh": is it older than the graph\?/,
-  );
-  assert.equal(await run.result("known"), 2);
-});
+test(
+  "a worker with older modules leaves jobs that it does not know to others; the run says for what it waits",
+  HANGS,
+  async (t) => {
+    const at = folder(t);
+    for (const [age, text] of [
+      ["old", ""],
+      ["new", "export function fresh() { return 1; }"],
+    ]) {
+      mkdirSync(at(age));
+      writeFileSync(join(at(age), "ages.mjs"), `export function known() { return 2; }\n${text}`);
+    }
+    const connect = (age: string) => Cluster.connect({ modules: [join(at(age), "ages.mjs")], directory: at("runs") });
+    const first = await connect("new");
+    const ages = (await import(pathToFileURL(join(at("new"), "ages.mjs")).href)) as Record<string, () => number>;
+    const graph = first.graph();
+    const fresh = Array.from({ length: 20 }, () => graph.spawn(ages.fresh).with({ retries: 0 }));
+    graph.spawn(ages.known).with({ name: "known", retries: 0 }).after(graph.spawn(ages.known));
+    graph
+      .spawn(ages.known)
+      .with({ name: "last" })
+      .after(...fresh);
+    const { id } = await first.submit(graph);
+    await first.close();
+    const second = await connect("old");
+    const heard: string[] = [];
+    second.on("error", ({ message }) => heard.push(message));
+    await second.startWorker({ threads: 1 });
+    const run = await second.attach(id);
+    assert.equal(await run.result("known"), 2);
+    await until(async () => (await run.status()).waitingFor.length > 0);
+    const { waitingFor, completed, failed, state } = await run.status();
+    assert.deepEqual(
+      { waitingFor, completed, failed, state },
+      { waitingFor: ["ages.fresh"], completed: 2, failed: 0, state: "running" },
+    );
+    assert.deepEqual(heard, [
+      'this worker\'s module ages has no function "fresh": is it older than the graph? its jobs are left to others',
+    ]);
+    await second.close();
+    const third = await connect("new");
+    t.after(() => third.close());
+    await third.startWorker({ threads: 1 });
+    const again = await third.attach(id);
+    assert.equal(await again.result("last"), 2);
+    assert.deepEqual((await again.status()).waitingFor, []);
+  },
+);
