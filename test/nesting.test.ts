@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ArenaFullError, Channel, type Job, type JobSystem, shared, WaitGroup } from "heddle";
 import { HANGS, until } from "./support/hangs.js";
-import { bound } from "./support/long.js";
+import { bound, ONLY_LONG } from "./support/long.js";
 import * as work from "./support/nesting-work.js";
 import { withSystem } from "./support/systems.js";
 
@@ -202,13 +202,14 @@ test("a job that finds no room executes foreign jobs, also while others seem to 
   );
 });
 
-test("a wait that always finds something takes a foreign job in the end", HANGS, async () => {
+test("a wait that always finds something takes a foreign job in the end", { ...HANGS, ...ONLY_LONG }, async () => {
   await withThreads(2, async (jobs) => {
     const all = new WaitGroup();
     all.add(1);
     const wait = jobs.run(work.waitForGroup, all);
     const cells = newCells();
     const stream = jobs.run(work.forkUntilSet, cells);
+    await isSet(cells);
     // It is what both of them depend on.
     await jobs.spawn(work.setAndDone, cells, all).with({ priority: "high" });
     await Promise.all([wait, stream]);
