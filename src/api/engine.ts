@@ -512,10 +512,12 @@ export class Engine {
     reclaim(context);
     this.listener.settle();
     let slot = take();
+    if (slot !== 0) return slot;
+    const since = performance.now();
     while (slot === 0) {
       const inJob = context.me !== MAIN || context.running !== 0;
       if (!inJob) submitAll(context);
-      const worthwhile = inJob && makeRoom(context);
+      const worthwhile = inJob && makeRoom(context, since);
       // Also after a vain look at the others: they may have made room just before they fell idle.
       slot = take();
       if (slot === 0 && !worthwhile) {

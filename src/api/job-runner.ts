@@ -32,6 +32,7 @@ import {
 import { endsInTime } from "../scheduler/controlled.js";
 import { dropSuspended, finishSuspended } from "../scheduler/finish.js";
 import { isUnscheduled } from "../scheduler/graph.js";
+import { rankAround } from "../scheduler/rank.js";
 import { isPrivate, keepSlot, leaveUndelivered, releaseSlot, retire } from "../scheduler/slots.js";
 import { type Codec, FEW } from "../values/codec.js";
 import { isInstance } from "../values/describe.js";
@@ -225,7 +226,7 @@ export class JobRunner implements Runner {
   async #suspend(slot: number, header: number, promise: PromiseLike<unknown>): Promise<void> {
     this.#functions.noteAsynchronous(header & FUNCTION_MASK);
     suspend(this.#context);
-    const { rank } = this.#context;
+    const rank = rankAround(this.#context.rank);
     let failed = false;
     let outcome: unknown;
     try {
@@ -236,7 +237,7 @@ export class JobRunner implements Runner {
       outcome = error;
     }
     const before = this.#context.enter();
-    // What follows it concerns those who may have made it, as when it was started.
+    // What follows it has its rank, as if it had not been suspended.
     this.#context.rank = rank;
     try {
       this.#endSuspended(slot, header, failed, outcome);

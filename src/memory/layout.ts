@@ -165,8 +165,11 @@ export const B_TIMED = 2 * LINE; // list of the jobs with a time limit that this
 export const B_DEQUE = 3 * LINE;
 export const B_DEQUE_HIGH = B_DEQUE + DEQUE_WORDS;
 export const B_DEQUE_LOW = B_DEQUE_HIGH + DEQUE_WORDS;
-export const B_DEQUE_INNER = B_DEQUE_LOW + DEQUE_WORDS; // of the main thread: what its jobs have made ready
-export const BLOCK_WORDS = B_DEQUE_INNER + DEQUE_WORDS;
+// Of the main thread, for each priority: what its jobs have made ready.
+export const B_INNER = B_DEQUE_LOW + DEQUE_WORDS;
+export const B_INNER_HIGH = B_INNER + DEQUE_WORDS;
+export const B_INNER_LOW = B_INNER_HIGH + DEQUE_WORDS;
+export const BLOCK_WORDS = B_INNER_LOW + DEQUE_WORDS;
 
 /** Values of B_ACTIVITY. */
 export const AT_REST = 0; // in no job and in no synchronous wait, and has nothing to do

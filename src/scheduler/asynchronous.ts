@@ -23,6 +23,7 @@ import {
 } from "../memory/layout.js";
 import { type Context, MAIN } from "./context.js";
 import { letGoOfMainJobs, mainJobsReady } from "./main-jobs.js";
+import { itemFor, rankOf, slotOf } from "./rank.js";
 import { appendReady, nothingReady, publishReady } from "./ready.js";
 
 /** Whether this thread can start an asynchronous job now. */
@@ -35,25 +36,30 @@ export function mayStart(context: Context): boolean {
 
 /** The job that was set aside first, to be started beyond the limit; or 0. */
 export function overdraw(context: Context): number {
-  const slot = context.postponed.shift() ?? 0;
-  context.overdraw = slot !== 0;
-  return slot;
+  const item = context.postponed.shift() ?? 0;
+  context.overdraw = item !== 0;
+  context.rank = rankOf(item);
+  return slotOf(item);
 }
 
-/** Sets a ready job aside that this thread cannot start now: for others, or if it is of the main thread, for later. */
+/** Sets a ready job aside, whose rank is that of the context, which this thread cannot start now: for others, or if it is of the main thread, for later. */
 export function postpone(context: Context, slot: number, header: number): void {
   context.memory.i32[(slot << SLOT_LOG) + S_UNMET] = ASIDE | context.me;
-  (header & F_MAIN ? context.postponedHere : context.postponed).push(slot);
+  (header & F_MAIN ? context.postponedHere : context.postponed).push(itemFor(context, slot));
 }
 
 /** Makes the jobs that were set aside ready again. @returns whether there were any */
 export function restorePostponed(context: Context): boolean {
   const { postponed } = context;
   if (postponed.length === 0) return false;
-  for (const slot of postponed) {
+  const { rank } = context;
+  for (const item of postponed) {
+    const slot = slotOf(item);
     context.memory.i32[(slot << SLOT_LOG) + S_UNMET] = 0;
+    context.rank = rankOf(item);
     appendReady(context, slot);
   }
+  context.rank = rank;
   postponed.length = 0;
   publishReady(context);
   return true;

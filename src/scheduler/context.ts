@@ -7,11 +7,13 @@ import {
   B_CROSSED,
   B_DEQUE,
   B_DEQUE_HIGH,
-  B_DEQUE_INNER,
   B_DEQUE_LOW,
   B_EXIT,
   B_GROUP,
   B_HELD_BACK,
+  B_INNER,
+  B_INNER_HIGH,
+  B_INNER_LOW,
   B_PHASE,
   BUSY,
   DOZING,
@@ -67,10 +69,12 @@ export const MAIN = 0;
 
 /** The queues of ready jobs of one priority. */
 export interface Level {
-  /** Of each thread; and, of normal priority, after these the main thread's inner one. */
+  /** Of each thread, and after these the main thread's inner one. */
   readonly deques: readonly Deque[];
   /** This thread's own. */
   readonly own: Deque;
+  /** The main thread's inner one: see ready.ts. */
+  readonly inner: Deque;
 }
 
 export class Context {
@@ -83,7 +87,6 @@ export class Context {
   readonly payloads: Payloads;
   /** This thread's own of normal priority: for what becomes ready outside of jobs, and within them. */
   readonly deque: Deque;
-  readonly inner: Deque;
   readonly high: Level;
   readonly normal: Level;
   readonly low: Level;
@@ -182,22 +185,17 @@ export class Context {
     this.edges = new Pool(memory, me, POOL_EDGES);
     this.payloads = new Payloads(memory, me);
     const allocate = (words: number) => memory.addRegions(Math.ceil(words / REGION_WORDS));
-    const levelAt = (offset: number): Level => {
-      const deques = Array.from(
-        { length: layout.threads },
-        (_, thread) => new Deque(memory, layout.blockOf(thread) + offset, allocate),
-      );
-      return { deques, own: deques[me] };
+    const levelAt = (offset: number, innerOffset: number): Level => {
+      const dequeAt = (thread: number, at: number) => new Deque(memory, layout.blockOf(thread) + at, allocate);
+      const inner = dequeAt(MAIN, innerOffset);
+      const deques = Array.from({ length: layout.threads }, (_, thread) => dequeAt(thread, offset));
+      return { deques: [...deques, inner], own: deques[me], inner };
     };
-    const { deques, own } = levelAt(B_DEQUE);
-    const inner = new Deque(memory, layout.blockOf(MAIN) + B_DEQUE_INNER, allocate);
-    this.normal = { deques: [...deques, inner], own };
-    this.deque = own;
+    this.normal = levelAt(B_DEQUE, B_INNER);
+    this.high = levelAt(B_DEQUE_HIGH, B_INNER_HIGH);
+    this.low = levelAt(B_DEQUE_LOW, B_INNER_LOW);
+    this.deque = this.normal.own;
     this.fifo = layout.threads === 2;
-    // With one worker the order is promised, and the main thread has one queue. A worker pops from its only one.
-    this.inner = me === MAIN && !this.fifo ? inner : own;
-    this.high = levelAt(B_DEQUE_HIGH);
-    this.low = levelAt(B_DEQUE_LOW);
     this.highFirst = [this.high, this.normal, this.low];
     this.normalFirst = [this.normal, this.low, this.high];
     this.lowFirst = [this.low, this.normal, this.high];

@@ -25,6 +25,7 @@ export function runMainJobs(context: Context): boolean {
     if (job === 0) break;
     const next = execute(context, job);
     context.running = 0;
+    context.rank = 0;
     // What follows is not for this thread.
     publishHandedOff(context, next);
     submitAll(context);

@@ -2,7 +2,7 @@
  * Jobs inside jobs: a job that waits, or that makes room, stays on its thread's stack while the thread executes others.
  * How deep that may go, and what may be executed there.
  */
-import { B_ACTIVITY, BLOCKED } from "../memory/layout.js";
+import { B_ACTIVITY, BLOCKED, CANCELLING } from "../memory/layout.js";
 import { abandonsSuspended, suspendedOn } from "./asynchronous.js";
 import { AT_REST, BUSY, type Context, IDLE, MAIN } from "./context.js";
 import { mainJobsReady, takeMainJob } from "./main-jobs.js";
@@ -50,15 +50,17 @@ export function findHere(context: Context): number {
   return mayTake(context) ? findReady(context) : 0;
 }
 
-/** As `findHere`, also foreign jobs. */
+/**
+ * As `findHere`, also foreign jobs. Such a job is executed as if it had been made inside the wait: what follows it is not foreign here
+ * either, and waits in it take only what is made in them.
+ */
 export function findForeign(context: Context): number {
   const { floor } = context;
   context.floor = 0;
-  try {
-    return findHere(context);
-  } finally {
-    context.floor = floor;
-  }
+  const slot = findHere(context);
+  context.floor = floor;
+  if (slot !== 0 && context.rank < floor) context.rank = floor;
+  return slot;
 }
 
 /** Whether `findHere` seems to find nothing. */
@@ -78,7 +80,9 @@ export function ownHere(context: Context): boolean {
 
 /** Whether a wait here may execute a foreign job now: no other thread is at work, or about to take what is ready. See rank.ts. */
 export function mayTakeForeign(context: Context): boolean {
-  const { me, threads } = context;
+  const { me, threads, state } = context;
+  // By force, it is only dropped.
+  if (state >= CANCELLING) return true;
   // Nobody else takes the main thread's own.
   const own = ownReady(context);
   for (let thread = MAIN + 1; thread < threads; thread++) {

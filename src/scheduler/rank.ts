@@ -18,7 +18,10 @@
  *  2. A wait for jobs that were made inside never comes to this. Of all jobs that wait, take one of the highest rank: what it waits for
  *     does not wait, so a thread executes it, and can go on; or it is ready, and then this wait takes it.
  *  3. A thread at work may itself depend on a foreign job in a way that nobody here sees, as when it receives from a channel, or it may work for
- *     long. So a wait that has executed nothing for PATIENCE milliseconds (wait.ts) takes one: a stack grows by one wait in that time at most.
+ *     long. So a wait takes one when foreign jobs have been ready for PATIENCE milliseconds in which it has executed nothing, or for
+ *     LONGEST_PATIENCE (wait.ts): a stack grows by one wait in that time at most.
+ *
+ * A foreign job is executed as if it had been made inside the wait, so that the same holds for what follows it, and for waits in it.
  */
 import type { Context } from "./context.js";
 
@@ -49,4 +52,9 @@ export function rankOf(item: number): number {
 /** The rank of what a job of `rank` makes ready. */
 export function rankWithin(rank: number): number {
   return rank < MOST_RANK ? rank + 1 : MOST_RANK;
+}
+
+/** The rank of a job, given that of what it makes ready. */
+export function rankAround(rank: number): number {
+  return rank < MOST_RANK ? rank - 1 : MOST_RANK;
 }

@@ -78,7 +78,7 @@ function publishApart(context: Context): void {
   context.apart = 0;
   if (apart & F_HIGH) context.high.own.publish();
   if (apart & F_LOW) context.low.own.publish();
-  if (apart & INNER) context.inner.publish();
+  if (apart & INNER) for (const { inner } of context.highFirst) inner.publish();
   if (apart & F_MAIN) pushMainJobs(context);
 }
 
@@ -123,17 +123,16 @@ export function submitAll(context: Context): void {
 function append(context: Context, item: number): void {
   // A plain read, and of this before the slot, which is dearer: who has made the job ready came after who has set it.
   if (context.memory.i32[H_PRIORITIES] !== 0) appendApart(context, item);
-  else appendNormal(context, item);
+  else appendAt(context, context.normal, item);
 }
 
 /**
  * The main thread's deque is a queue, as its owner never pops. What its jobs make ready would be behind all that its program has
  * submitted; so that is apart, in a deque of which it pops the newest, as a worker does.
  */
-function appendNormal(context: Context, item: number): void {
-  const { deque, inner } = context;
-  if (inner === deque || rankOf(item) === 0) {
-    appendTo(deque, item);
+function appendAt(context: Context, { own, inner }: Level, item: number): void {
+  if (context.me !== MAIN || rankOf(item) === 0) {
+    appendTo(own, item);
   } else {
     appendTo(inner, item);
     context.apart |= INNER;
@@ -153,12 +152,12 @@ function appendApart(context: Context, item: number): void {
   const slot = slotOf(item);
   const apart = context.memory.i32[(slot << SLOT_LOG) + S_FUNCTION] & F_APART;
   if (apart === 0) {
-    appendNormal(context, item);
+    appendAt(context, context.normal, item);
   } else if (apart & F_MAIN) {
     appendMainJob(context, item);
     context.apart |= F_MAIN;
   } else {
-    appendTo(apart & F_HIGH ? context.high.own : context.low.own, item);
+    appendAt(context, apart & F_HIGH ? context.high : context.low, item);
     context.apart |= apart;
   }
 }
@@ -218,11 +217,11 @@ function inOrder({ found, highFirst, normalFirst, lowFirst }: Context): readonly
 }
 
 function findIn(context: Context, level: Level): number {
-  const { me, floor, inner } = context;
-  const { own: deque, deques } = level;
+  const { me, floor } = context;
+  const { own: deque, deques, inner } = level;
   const least = leastItem(floor);
   if (me === MAIN) {
-    const own = level === context.normal && inner !== deque ? inner.pop(least) : NOTHING;
+    const own = inner.pop(least);
     if (own !== NOTHING) return own;
     const submitted = deque.steal(least);
     if (submitted !== NOTHING) return submitted;
@@ -291,24 +290,29 @@ function findOldest(context: Context): number {
     : findByPriority(context, findOldestIn);
 }
 
-function findOldestIn(context: Context, { own: deque, deques }: Level): number {
+function findOldestIn(context: Context, { own, inner, deques }: Level): number {
   const { memory, floor } = context;
   if (context.depth > 0) {
     // A job that waits runs what was scheduled last first, which is most likely its own: else a
     // fork–join would wait inside itself as deep as it is wide. The order is deterministic all the same.
-    const newest = deque.pop(leastItem(floor));
+    const newest = own.pop(leastItem(floor));
     if (newest !== NOTHING) return newest;
   }
-  // Nor does it run what is foreign to it; what a job on the main thread has made ready may be the first of that thread's.
-  if (floor > 0) return deques[MAIN].steal(leastItem(floor));
-  const submitted = deques[MAIN].peek();
-  const own = deque.peek();
-  if (own === NOTHING) return submitted === NOTHING ? NOTHING : deques[MAIN].steal();
-  if (submitted === NOTHING) return deque.steal();
-  const ticketOf = (item: number) => memory.i32[(slotOf(item) << SLOT_LOG) + S_TICKET];
-  memory.reach(slotOf(submitted) << SLOT_LOG);
-  const earlier = ticketOf(own) - ticketOf(submitted);
-  return (earlier | 0) < 0 ? deque.steal() : deques[MAIN].steal();
+  // Nor does it run what is foreign to it.
+  if (floor > 0) return inner.steal(leastItem(floor));
+  let oldest: Deque | undefined;
+  let ticket = 0;
+  for (const deque of deques) {
+    const item = deque.peek();
+    if (item === NOTHING) continue;
+    const address = slotOf(item) << SLOT_LOG;
+    memory.reach(address);
+    const its = memory.i32[address + S_TICKET];
+    if (oldest !== undefined && ((its - ticket) | 0) >= 0) continue;
+    oldest = deque;
+    ticket = its;
+  }
+  return oldest === undefined ? NOTHING : oldest.steal();
 }
 
 /** Whether no job seems ready anywhere, but for those that only the main thread runs. */
@@ -331,13 +335,11 @@ export function nothingToTake(context: Context): boolean {
 }
 
 /** Whether `findIn` would find an item that is no less than `least`. */
-function offers(context: Context, { own, deques }: Level, least: number): boolean {
-  const { me, inner, fifo } = context;
-  if (me !== MAIN && own.newest >= least) return true;
-  if (me === MAIN && inner.newest >= least) return true;
-  if (deques[MAIN].peek() >= least) return true;
-  for (let k = 1; k < deques.length && !fifo; k++) if (k !== me && deques[k].peek() >= least) return true;
-  return false;
+function offers({ me }: Context, { own, inner, deques }: Level, least: number): boolean {
+  if ((me === MAIN ? inner : own).newest >= least) return true;
+  for (let k = 0; k < deques.length; k++) if (k !== me && deques[k].peek() >= least) return true;
+  // The main thread takes what it has submitted from the other end.
+  return me === MAIN && own.peek() >= least;
 }
 
 function allEmpty({ deques }: Level): boolean {

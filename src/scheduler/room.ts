@@ -3,13 +3,15 @@ import { B_ACTIVITY, STUCK } from "../memory/layout.js";
 import { delay } from "../sync/delay.js";
 import { restorePostponed } from "./asynchronous.js";
 import { AT_REST, BUSY, type Context, IDLE, MAIN } from "./context.js";
-import { drainFinished, execute, executeAll } from "./finish.js";
+import { drainFinished, executeAll } from "./finish.js";
 import { findForeign, findHere, mayTakeForeign, nest, nothingForeign, tooDeep, unnest } from "./nesting.js";
-import { nothingReady, publishHandedOff } from "./ready.js";
+import { nothingReady } from "./ready.js";
 import { holdNothingBack } from "./wait.js";
 
 /** How long to leave the machine to the others before looking again, in milliseconds. */
 const PAUSE = 0.5;
+/** For how long foreign jobs, which may be what fills the arena, are left to others that are at work, in milliseconds. */
+const PATIENCE = 20;
 
 /** Frees what this thread itself holds on to: finished jobs whose outcomes it has not taken over. */
 export function reclaim(context: Context): void {
@@ -23,12 +25,13 @@ export function reclaim(context: Context): void {
  * Sleeping here is bounded by what other threads are doing: as soon as none of them is at work
  * (all idle, or stuck here too) and nothing is ready, waiting is in vain and it says so.
  *
+ * @param since when there was no room at first, by `performance.now()`
  * @returns false when no thread can make room: every live job waits for something else
  */
-export function makeRoom(context: Context): boolean {
+export function makeRoom(context: Context, since: number): boolean {
   holdNothingBack(context);
   if (!tooDeep(context)) {
-    if (executeOne(context)) {
+    if (executeOne(context, performance.now() - since > PATIENCE)) {
       drainFinished(context);
       // An asynchronous job that cannot be started here makes no room; others may take it.
       if (!restorePostponed(context)) return true;
@@ -51,19 +54,16 @@ export function makeRoom(context: Context): boolean {
   return worthwhile;
 }
 
-/** Executes a job inside the one that runs here. @returns whether there was any that may be executed there */
-function executeOne(context: Context): boolean {
+/** Executes a job inside the one that runs here; also a foreign one, if others do not go on. @returns whether there was any that may be executed there */
+function executeOne(context: Context, impatient: boolean): boolean {
   const outer = nest(context);
   try {
     let job = findHere(context);
-    if (job !== 0) {
-      executeAll(context, job);
-      return true;
-    }
     // What fills the arena may be foreign.
-    job = mayTakeForeign(context) ? findForeign(context) : 0;
-    if (job !== 0) publishHandedOff(context, execute(context, job));
-    return job !== 0;
+    if (job === 0 && (impatient || mayTakeForeign(context))) job = findForeign(context);
+    if (job === 0) return false;
+    executeAll(context, job);
+    return true;
   } finally {
     unnest(context, outer);
   }

@@ -20,10 +20,14 @@ export class Taken {
     }
   }
 
-  /** Puts items of jobs that were not made in others before all that are there. */
+  /** Puts items before all that are there. */
   putBack(items: readonly number[]): void {
-    this.#items = [...items, ...this.#items.slice(this.#first)];
+    const others = this.#items.slice(this.#first);
+    this.#items = [];
     this.#first = 0;
+    this.#inside = 0;
+    this.add(items);
+    this.add(others);
   }
 
   /** Whether there is an item that is no less than `least`. */

@@ -68,6 +68,10 @@ const LOOK_FOR_DEATHS_EVERY = 50;
 const LOOK_AFTER = 64;
 /** How long a wait leaves foreign jobs to others that are at work, and executes nothing, in milliseconds. */
 const PATIENCE = 1000;
+/** The same for a wait that executes others meanwhile. */
+const LONGEST_PATIENCE = 4000;
+/** After so many jobs a wait looks whether that time is over, if it finds one after the other. */
+const LOOK_AT_CLOCK_AFTER = 8;
 /** How long a thread that leaves foreign jobs to others sleeps before it looks whether they can go on, in milliseconds. */
 const LOOK_AT_OTHERS_EVERY = 2;
 /** How long a thread sleeps on an outsider before it looks for jobs again, in milliseconds. */
@@ -131,25 +135,24 @@ function leave(context: Context): void {
 
 function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>): number {
   let vain = 0;
-  let taken = 0;
   let finds = 0;
   let foreign = false;
-  /** Since when nothing was executed here although foreign jobs were ready, in milliseconds; or 0. */
+  /** Whether anything was executed since the last rest, or the last look at the clock. */
+  let executed = false;
+  /** Since when foreign jobs are ready and none was taken here, and since when besides nothing was executed, in milliseconds; or 0. */
+  let leftSince = 0;
   let idleSince = 0;
   for (;;) {
     let job = foreign ? findForeign(context) : findHere(context);
     const found = job !== 0;
     const aside = context.postponed.length;
     while (job !== 0) {
-      taken++;
       job = execute(context, job);
       watch(context);
-      const { settled } = target;
-      if (!settled && !foreign) continue;
-      // Handed off to us, but we are done here, or it is foreign as well: leave it to whoever is next.
+      if (!target.settled) continue;
+      // Handed off to us, but we are done here: leave it to whoever is next.
       publishHandedOff(context, job);
-      if (settled) return SETTLED;
-      break;
+      return SETTLED;
     }
     context.rank = context.floor;
     // threads: 1 – what the main thread's own jobs have made ready.
@@ -157,34 +160,44 @@ function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>)
     watch(context);
     flushGroup(context);
     if (target.settled) return SETTLED;
+    const onlySetAside = context.postponed.length > aside;
+    if (found && !onlySetAside) executed = true;
     // One that was only set aside was none: the next may be.
-    foreign &&= context.postponed.length > aside;
-    // What is ready may be behind asynchronous jobs, which are only set aside.
+    foreign &&= onlySetAside;
     if (found) {
       if (++finds % LOOK_AFTER === 0) context.watch();
-      continue;
+      // What is ready may be behind asynchronous jobs, which are only set aside.
+      if (foreign || finds % LOOK_AT_CLOCK_AFTER !== 0) continue;
     }
     const foreignReady = context.floor > 0 && !nothingForeign(context);
-    const executed = taken > context.postponed.length;
     if (executed) vain = 0;
     if (executed || !foreignReady) idleSince = 0;
-    taken = 0;
+    if (!foreignReady) leftSince = 0;
+    executed = false;
     if (foreignReady) {
       const now = performance.now();
+      leftSince ||= now;
       idleSince ||= now;
-      foreign = now - idleSince > PATIENCE;
+      foreign = now - idleSince > PATIENCE || now - leftSince > LONGEST_PATIENCE;
       if (foreign) {
-        idleSince = now;
+        leftSince = idleSince = now;
         continue;
       }
     }
+    if (found) continue;
     const outcome = rest(context, target, restorePostponed(context), foreignReady);
     if (target.settled) return SETTLED;
     foreign = outcome === FOREIGN;
     if (foreign) continue;
     vain = outcome === HOPELESS ? vain + 1 : 0;
     // Twice: a thread may have been between two states.
-    if (vain === 2) return abandonsSuspended(context) ? ABANDONED : VAIN;
+    if (vain === 2) {
+      // Those that this thread may take were left to others, who cannot go on.
+      foreign = foreignReady;
+      if (!foreign) return abandonsSuspended(context) ? ABANDONED : VAIN;
+      continue;
+    }
+    if (vain > 2) return abandonsSuspended(context) ? ABANDONED : VAIN;
     if (outcome !== ON && outcome !== HOPELESS) return outcome;
   }
 }

@@ -23,7 +23,7 @@ export class Whereabouts {
 
   /** Looks through all queues and lists, which `dead` threads do not use any more, and the others not now. */
   constructor(context: Context, dead: ReadonlySet<number>) {
-    const { memory, normal, high, low, threads, fifo, unpublished, taken, toDeliver, undelivered } = context;
+    const { memory, normal, highFirst, threads, fifo, unpublished, taken, toDeliver, undelivered } = context;
     const { i32, layout } = memory;
     const places = new Uint8Array((i32[H_REGIONS_END] / REGION_WORDS) * (S_COLD / SLOT_WORDS));
     this.#places = places;
@@ -40,13 +40,10 @@ export class Whereabouts {
       const block = layout.blockOf(thread);
       // What a dead thread has not published is nobody's. With threads: 1, the main thread keeps that apart.
       const heldBack = fifo || dead.has(thread) ? 0 : i32[block + B_HELD_BACK];
-      normal.deques[thread].forEach(heldBack, queued);
-      high.deques[thread].forEach(0, queued);
-      low.deques[thread].forEach(0, queued);
+      for (const level of highFirst) level.deques[thread].forEach(level === normal ? heldBack : 0, queued);
       forEachFrom(i32[block + B_FINISHED], finished);
     }
-    // The main thread's inner one: after those of the threads.
-    normal.deques[threads].forEach(0, queued);
+    for (const { inner } of highFirst) inner.forEach(0, queued);
     unpublished.forEach(queued);
     forEachFrom(i32[H_MAIN_JOBS], queued);
     taken.forEach(queued);

@@ -1,5 +1,5 @@
 /** Loops inside loops, which note how often a job waits inside another one on the same stack. */
-import { type Channel, type Job, WaitGroup } from "heddle";
+import { type Channel, type Job, type JobOptions, WaitGroup } from "heddle";
 import { group, run, spawn } from "heddle/job";
 
 /** How many calls of `loopBy…` functions here are on this thread's stack. */
@@ -120,4 +120,91 @@ export function waitForReceiver(channel: Channel<number>, begun: Int32Array): nu
 
 export function sendOne(channel: Channel<number>, value: number): void {
   channel.sendSync(value);
+}
+
+let waiting = 0;
+
+/** Whether it is executed on top of a job that counts itself as waiting here. */
+export function isOnTop(milliseconds: number): number {
+  const end = performance.now() + milliseconds;
+  while (performance.now() < end);
+  return waiting > 0 ? 1 : 0;
+}
+export function mainLeaf(): number {
+  return 1;
+}
+export async function later(milliseconds: number): Promise<number> {
+  await new Promise((resolve) => setTimeout(resolve, milliseconds));
+  return 1;
+}
+function countedWait(job: Job<number>): number {
+  waiting++;
+  const result = job.wait();
+  waiting--;
+  return result;
+}
+/** Waits for an asynchronous job, if wanted after a job of the main thread; says by the first cell that it is about to. */
+export function waitForLater(milliseconds: number, cells: Int32Array, callFirst: boolean): number {
+  if (callFirst) spawn(mainLeaf).with({ on: "main" }).wait();
+  Atomics.store(cells, 0, 1);
+  return countedWait(run(later, milliseconds));
+}
+/** Keeps its thread until the second cell is set. */
+export function holdUntilSet(cells: Int32Array): void {
+  Atomics.store(cells, 0, 1);
+  while (Atomics.load(cells, 1) === 0);
+}
+/** Waits for children of its own, with limits or a priority. */
+export function waitForChildren(cells: Int32Array, options: JobOptions): number {
+  Atomics.store(cells, 0, 1);
+  while (Atomics.load(cells, 1) === 0);
+  const children = [0, 1, 2].map((k) => spawn(give, k).with(options).schedule());
+  // Others that wait may take them, and put them back.
+  const end = performance.now() + 30;
+  while (performance.now() < end);
+  let sum = 0;
+  for (const child of children) sum += countedWait(child);
+  return sum;
+}
+export async function fillAndSpawn(cells: Int32Array): Promise<number> {
+  return await run(spawnWhenFull, cells);
+}
+export function spawnWhenFull(cells: Int32Array): number {
+  Atomics.store(cells, 0, 1);
+  while (Atomics.load(cells, 1) === 0);
+  return run(mainLeaf).wait();
+}
+/** A stream of jobs and waits, until the second cell is set; says by the first that it is under way. */
+export function forkUntilSet(cells: Int32Array): void {
+  for (let round = 0; Atomics.load(cells, 1) === 0; round++) {
+    if (round === 10) Atomics.store(cells, 0, 1);
+    const children = Array.from({ length: 8 }, () => run(isOnTop, 3));
+    for (const child of children.reverse()) child.wait();
+  }
+}
+export function waitForGroup(all: WaitGroup): void {
+  all.waitSync();
+}
+export function setAndDone(cells: Int32Array, all: WaitGroup): void {
+  Atomics.store(cells, 1, 1);
+  all.done();
+}
+export function viaMain(k: number): number {
+  return spawn(viaWorker, k).with({ on: "main" }).wait();
+}
+export function viaWorker(k: number): number {
+  return run(give, k).wait();
+}
+export function give(k: number): number {
+  return k;
+}
+/** What became of its wait, which the third cell says too. */
+export function noteWait(job: Job<unknown>, cells: Int32Array): void {
+  Atomics.store(cells, 0, 1);
+  while (Atomics.load(cells, 1) === 0);
+  try {
+    job.wait();
+  } catch {
+    Atomics.store(cells, 2, 1);
+  }
 }

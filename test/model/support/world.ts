@@ -273,7 +273,7 @@ export function linkJobs({ graph }: Library, context: Context, first: number, ne
 export function queued({ deque, layout, rank }: Library, { threads, blockOf }: Layout, { words }: Outcome): number[] {
   const jobs: number[] = [];
   const bases = Array.from({ length: threads }, (_, thread) => blockOf(thread) + layout.B_DEQUE);
-  for (const base of [...bases, blockOf(0) + layout.B_DEQUE_INNER]) {
+  for (const base of [...bases, blockOf(0) + layout.B_INNER]) {
     const from = new deque.Deque(words, base, () => 0);
     for (let item = from.steal(); item !== deque.NOTHING; item = from.steal()) jobs.push(rank.slotOf(item));
   }
