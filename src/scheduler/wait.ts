@@ -194,12 +194,17 @@ function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>)
     if (vain === 2) {
       // Those that this thread may take were left to others, who cannot go on.
       foreign = foreignReady;
-      if (!foreign) return abandonsSuspended(context) ? ABANDONED : VAIN;
-      continue;
+      if (foreign) continue;
     }
-    if (vain > 2) return abandonsSuspended(context) ? ABANDONED : VAIN;
+    if (vain >= 2) return inVain(context);
     if (outcome !== ON && outcome !== HOPELESS) return outcome;
   }
+}
+
+/** Why nobody can go on. The system may have been given up since the last look. */
+function inVain(context: Context): number {
+  if (context.state === DEAD) return LOST;
+  return abandonsSuspended(context) ? ABANDONED : VAIN;
 }
 
 /** Looks around for a short time. @returns whether there is something to do */
