@@ -193,15 +193,14 @@ export class ClusterWorker {
       }
     }
     if (all.length === room) this.#tell();
-    await this.#start(await this.#leaveToOthers(all));
+    await this.#start(all.filter(({ data }) => this.#local.knows(data.fn)));
+    await this.#leaveToOthers(all.filter(({ data }) => !this.#local.knows(data.fn)));
     if (failed !== undefined) throw failed.error;
     return all.length;
   }
 
-  /** Gives back jobs whose functions this worker lacks, and takes none of them again. @returns the others */
-  async #leaveToOthers(all: readonly Held[]): Promise<readonly Held[]> {
-    const unknown = all.filter(({ data }) => !this.#local.knows(data.fn));
-    if (unknown.length === 0) return all;
+  /** Gives back jobs whose functions this worker lacks, and takes none of them again. */
+  async #leaveToOthers(unknown: readonly Held[]): Promise<void> {
     for (const fn of new Set(unknown.map(({ data }) => data.fn))) {
       if (this.#lacking.has(fn)) continue;
       this.#lacking.add(fn);
@@ -211,8 +210,10 @@ export class ClusterWorker {
         ),
       );
     }
-    await this.#giveBack(unknown, true);
-    return all.filter((held) => this.#held.has(held));
+    await this.#giveBack(
+      unknown.filter((held) => this.#held.has(held)),
+      true,
+    );
   }
 
   #hold(queue: string, { id, data, retryCount }: { id: string; data: JobData; retryCount: number }): Held {
