@@ -291,7 +291,7 @@ function findOldest(context: Context): number {
 }
 
 function findOldestIn(context: Context, { own, inner, deques }: Level): number {
-  const { memory, floor } = context;
+  const { floor } = context;
   if (context.depth > 0) {
     // A job that waits runs what was scheduled last first, which is most likely its own: else a
     // fork–join would wait inside itself as deep as it is wide. The order is deterministic all the same.
@@ -301,18 +301,21 @@ function findOldestIn(context: Context, { own, inner, deques }: Level): number {
   // Nor does it run what is foreign to it.
   if (floor > 0) return inner.steal(leastItem(floor));
   let oldest: Deque | undefined;
-  let ticket = 0;
+  let first = NOTHING;
   for (const deque of deques) {
     const item = deque.peek();
     if (item === NOTHING) continue;
-    const address = slotOf(item) << SLOT_LOG;
-    memory.reach(address);
-    const its = memory.i32[address + S_TICKET];
-    if (oldest !== undefined && ((its - ticket) | 0) >= 0) continue;
+    if (oldest !== undefined && ((ticketOf(context, item) - ticketOf(context, first)) | 0) >= 0) continue;
     oldest = deque;
-    ticket = its;
+    first = item;
   }
   return oldest === undefined ? NOTHING : oldest.steal();
+}
+
+function ticketOf({ memory }: Context, item: number): number {
+  const address = slotOf(item) << SLOT_LOG;
+  memory.reach(address);
+  return memory.i32[address + S_TICKET];
 }
 
 /** Whether no job seems ready anywhere, but for those that only the main thread runs. */
