@@ -41,7 +41,6 @@ export function isByNumber(kind: number): boolean {
 
 type ViewConstructor = new (buffer: ArrayBufferLike, offset: number, length?: number) => ArrayBufferView;
 
-const DATA_VIEW = 11;
 /** In place of a view's length: it has always that of its buffer, however that is resized. */
 const TRACKING = -1;
 
@@ -73,13 +72,34 @@ export function viewType(view: ArrayBufferView): number {
 
 const TYPED_ARRAY = Object.getPrototypeOf(Uint8Array.prototype) as object;
 
-/** What the runtime's own getter says of a view, whatever its prototype is. */
-function intrinsic(prototype: object, key: string | symbol, view: ArrayBufferView): unknown {
-  return Object.getOwnPropertyDescriptor(prototype, key)?.get?.call(view);
+type Getter<T> = (this: ArrayBufferView) => T;
+
+/** The runtime's own getter of views: what it says holds whatever the view's prototype is. */
+function getterOf<T>(prototype: object, key: string | symbol): Getter<T> {
+  return Object.getOwnPropertyDescriptor(prototype, key)?.get as Getter<T>;
+}
+
+// Once, as to look for a getter takes far longer than to call it, and each argument that is a view needs some.
+const tagOfTyped = getterOf<string | undefined>(TYPED_ARRAY, Symbol.toStringTag);
+const OF_TYPED = gettersOf(TYPED_ARRAY, "length");
+const OF_DATA = gettersOf(DataView.prototype, "byteLength");
+
+/** @param length the name of the getter of a view's length in elements */
+function gettersOf(prototype: object, length: string) {
+  return {
+    buffer: getterOf<ArrayBufferLike>(prototype, "buffer"),
+    byteOffset: getterOf<number>(prototype, "byteOffset"),
+    byteLength: getterOf<number>(prototype, "byteLength"),
+    length: getterOf<number>(prototype, length),
+  };
+}
+
+function gettersFor(view: ArrayBufferView) {
+  return tagOfTyped.call(view) === undefined ? OF_DATA : OF_TYPED;
 }
 
 function typeName(view: ArrayBufferView): string {
-  return (intrinsic(TYPED_ARRAY, Symbol.toStringTag, view) as string | undefined) ?? "DataView";
+  return tagOfTyped.call(view) ?? "DataView";
 }
 
 /**
@@ -88,16 +108,14 @@ function typeName(view: ArrayBufferView): string {
  * @throws TypeError when it is a view of nothing any more
  */
 export function plainView(view: ArrayBufferView): ArrayBufferView {
-  const name = typeName(view);
-  const isTyped = name !== "DataView";
-  const prototype = isTyped ? TYPED_ARRAY : DataView.prototype;
+  const getters = gettersFor(view);
   let offset: number;
   try {
     // Of a typed array that is out of bounds the offset is 0, but this method throws.
-    if (isTyped) Uint8Array.prototype.keys.call(view as Uint8Array);
-    offset = intrinsic(prototype, "byteOffset", view) as number;
+    if (getters === OF_TYPED) Uint8Array.prototype.keys.call(view as Uint8Array);
+    offset = getters.byteOffset.call(view);
   } catch {
-    throw new TypeError(`the ${name}'s buffer is detached, or the view is out of bounds of it`);
+    throw new TypeError(`the ${typeName(view)}'s buffer is detached, or the view is out of bounds of it`);
   }
   if (VIEWS.includes(view.constructor as ViewConstructor)) return view;
   return makeView(viewType(view), bufferOf(view), offset, viewLength(view));
@@ -115,23 +133,19 @@ export function makeView(type: number, buffer: ArrayBufferLike, offset: number, 
 
 /** A view's length in elements (bytes for a DataView), or that it tracks its buffer's. */
 export function viewLength(view: ArrayBufferView): number {
-  if (isTracking(view)) return TRACKING;
-  const isData = viewType(view) === DATA_VIEW;
-  return intrinsic(isData ? DataView.prototype : TYPED_ARRAY, isData ? "byteLength" : "length", view) as number;
+  return isTracking(view) ? TRACKING : gettersFor(view).length.call(view);
 }
 
 /** The memory under a view. */
 export function bufferOf(view: ArrayBufferView): ArrayBufferLike {
-  const isData = typeName(view) === "DataView";
-  return intrinsic(isData ? DataView.prototype : TYPED_ARRAY, "buffer", view) as ArrayBufferLike;
+  return gettersFor(view).buffer.call(view);
 }
 
 /** The bytes of a view or a buffer; 0 when it is a view of nothing any more. */
 export function byteLengthOf(value: ArrayBufferView | ArrayBufferLike): number {
   if (!ArrayBuffer.isView(value)) return value.byteLength;
   try {
-    const isData = typeName(value) === "DataView";
-    return intrinsic(isData ? DataView.prototype : TYPED_ARRAY, "byteLength", value) as number;
+    return gettersFor(value).byteLength.call(value);
   } catch {
     return 0;
   }
