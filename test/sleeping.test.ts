@@ -109,3 +109,30 @@ test("a worker that only computes blocks while it has nothing to do", HANGS, asy
     COMPUTING,
   );
 });
+
+for (const both of [false, true]) {
+  test(
+    `jobs do not wait for a worker whose asynchronous code computes while another has ${both ? "only suspended jobs" : "nothing to do"}`,
+    HANGS,
+    async () => {
+      await withSystem(
+        { threads: 2 },
+        async (jobs) => {
+          // Each time the two workers may have changed places, and whose turn it is to be woken.
+          for (let round = 0; round < 6; round++) {
+            const cells = shared(Int32Array, 3);
+            const computing = jobs.run(work.computeUntil, cells);
+            // It waits in the first worker's event loop, the other one sleeps in its own.
+            const suspended = both ? jobs.run(work.suspendUntil, cells) : undefined;
+            await until(() => Atomics.load(cells, 0) === 1);
+            for (let k = 0; k <= round % 2; k++) await jobs.run(work.count, cells);
+            Atomics.store(cells, 1, 1);
+            assert.equal(await computing, true, "the other worker has executed the job meanwhile");
+            await suspended;
+          }
+        },
+        MODULE,
+      );
+    },
+  );
+}

@@ -1,6 +1,5 @@
 /** What one thread needs to schedule: its view of the shared memory and its own queues and pools. */
 import {
-  ASLEEP,
   AT_REST,
   B_ACTIVITY,
   B_COUNTED,
@@ -31,7 +30,7 @@ import { Memory } from "../memory/memory.js";
 import { Payloads } from "../memory/payloads.js";
 import { Pool } from "../memory/pool.js";
 import { Deque } from "../sync/deque.js";
-import { EventCount } from "../sync/event-count.js";
+import { EventCount, TURNING } from "../sync/event-count.js";
 import { Outstanding } from "./outstanding.js";
 import { Taken } from "./taken.js";
 
@@ -227,18 +226,15 @@ export class Context {
   #stir(): number {
     const { events, me } = this;
     // A wake that has come already may be for work, from which this code keeps the thread: another may take that.
-    if (events.cancel(me)) events.notifyOne();
+    if (events.cancel(me, TURNING)) events.notifyOne();
     this.setActivity(BUSY);
     events.resume(me);
     return OUTSIDE;
   }
 
-  /** The thread's loop goes on. @returns whether it is still asleep: no code on this thread has gone on since it was DOZING */
-  endDoze(): boolean {
-    const { base, phase } = this;
-    if (base[phase] !== DOZING) return false;
-    base[phase] = ASLEEP;
-    return true;
+  /** Whether this thread's loop sleeps, and no code on this thread has entered the scheduler since. */
+  get dozing(): boolean {
+    return this.base[this.phase] === DOZING;
   }
 
   /** Leaves the scheduler: nothing that is shared is half changed, and this thread has no job in hand that is not noted. */

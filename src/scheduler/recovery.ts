@@ -30,7 +30,6 @@ import {
   B_SUSPENDED,
   B_TIMED,
   BUSY,
-  DOZING,
   H_REGIONS_END,
   INSIDE,
   OUTSIDE,
@@ -107,7 +106,7 @@ function repairStructures(context: Context, dead: number, others: readonly numbe
   for (const { deques } of highFirst) deques[dead].repair();
   const asleep = (thread: number) => {
     const phase = i32[layout.blockOf(thread) + B_PHASE];
-    return others.includes(thread) && (phase === ASLEEP || phase === DOZING);
+    return others.includes(thread) && phase === ASLEEP;
   };
   events.repair(dead, asleep);
 }

@@ -13,6 +13,7 @@ import {
   STOPPING,
 } from "../memory/layout.js";
 import type { Memory } from "../memory/memory.js";
+import { TURNING, WAITING } from "../sync/event-count.js";
 import { anySuspended, overdraw } from "./asynchronous.js";
 import { AT_REST, BUSY, type Context } from "./context.js";
 import { drainFinished, execute } from "./finish.js";
@@ -135,48 +136,63 @@ function firstFound(context: Context): number {
 /** Sleeps until there may be work. Leaves the scheduler, as asynchronous code goes on when this ends. @returns true when the system has stopped */
 async function sleep(context: Context, surroundings: Surroundings): Promise<boolean> {
   const { events, me } = context;
-  events.prepare(me);
-  // Nobody tells us when jobs have finished that we do not wait for.
-  context.outstanding.sweep(context);
-  // The last look, after the announcement: no wake is lost.
-  drainFinished(context);
-  if (!nothingReady(context) || context.undelivered.length > 0 || surroundings.called()) {
-    events.cancel(me);
-    context.leave();
-    return false;
-  }
-  // Before the look at the others: of those that come to rest together, the last sees all.
-  context.setActivity(AT_REST);
-  if (mayStop(context)) {
-    const stops = stop(context);
-    context.leave();
-    return stops;
-  }
-  let asleep = true;
   const opened = surroundings.opened();
-  if (opened || context.suspended > 0 || surroundings.pending()) {
-    context.leave(DOZING);
-    await events.commitAsync(me);
-    asleep = context.endDoze();
-  } else {
-    context.leave(ASLEEP);
-    events.commit(me);
+  const turns = opened || context.suspended > 0 || surroundings.pending();
+  const state = turns ? TURNING : WAITING;
+  let slept = false;
+  // Who is TURNING may be woken for what another has taken by now: then it sleeps on.
+  for (;;) {
+    events.prepare(me, state);
+    // Nobody tells us when jobs have finished that we do not wait for.
+    context.outstanding.sweep(context);
+    // The last look, after the announcement: no wake is lost.
+    drainFinished(context);
+    if (!nothingReady(context) || context.undelivered.length > 0 || surroundings.called()) {
+      events.cancel(me, state);
+      break;
+    }
+    // Before the look at the others: of those that come to rest together, the last sees all.
+    context.setActivity(AT_REST);
+    if (mayStop(context)) {
+      const stops = stop(context, state);
+      context.leave();
+      return stops;
+    }
+    slept = true;
+    const goesOn = turns ? await doze(context) : block(context);
+    context.setActivity(BUSY);
+    if (goesOn) break;
   }
-  context.enter();
-  // Else code on this thread has cancelled the sleep.
-  if (asleep) events.endSearch();
-  context.setActivity(BUSY);
   drainFinished(context);
   context.leave();
   // What was due by now comes before the next job: the first turn ends the round in which the thread woke, the second is a whole one.
-  for (let turns = opened ? 2 : 0; turns > 0; turns--) await surroundings.turn();
+  for (let left = slept && opened ? 2 : 0; left > 0; left--) await surroundings.turn();
   return false;
 }
 
-/** The system may stop. @returns false if this thread has still something to do */
-function stop(context: Context): boolean {
+/** Sleeps after `prepare`. @returns true: whoever wakes this thread leaves to it what is there */
+function block(context: Context): boolean {
+  context.leave(ASLEEP);
+  context.events.commit(context.me);
+  context.enter();
+  context.events.endSearch();
+  return true;
+}
+
+/** As `block`, while the thread's event loop turns. @returns whether there may be something to do */
+async function doze(context: Context): Promise<boolean> {
+  context.leave(DOZING);
+  await context.events.commitAsync(context.me);
+  const stirred = !context.dozing;
+  context.leave();
+  context.enter();
+  return stirred || !nothingReady(context);
+}
+
+/** The system may stop; `state`: how this thread has announced its sleep. @returns false if this thread has still something to do */
+function stop(context: Context, state: number): boolean {
   const { events, me } = context;
-  events.cancel(me);
+  events.cancel(me, state);
   events.notifyAll();
   // The last look: a thread that has been at work between the looks of `mayStop`, and is at rest again, may have made a job ready.
   if (!nothingReady(context)) {

@@ -15,14 +15,18 @@
  * producer one wake, and the woken wake each other as long as there is more to do. (The same rule
  * as in the scheduler of Go: D. Vyukov, "Scalable Go Scheduler Design Doc", 2012.)
  *
- * Words, from `base`:   COUNTS   lower half: SLEEPERS, at least the number of waiters in state WAITING;
+ * A thread that sleeps so that its event loop turns is TURNING. It may be in the midst of other code, and nobody can tell:
+ * then it hears of its wake when that code ends. So `notifyOne` prefers threads that are WAITING; where there is none it wakes
+ * all that are TURNING, and counts none of them as searching.
+ *
+ * Words, from `base`:   COUNTS   lower half: SLEEPERS, at least the number of waiters in state WAITING or TURNING;
  *                                upper half: SEARCHERS
- *                       a word for each thread: AWAKE, WAITING or LISTENING…
+ *                       a word for each thread: AWAKE, WAITING, TURNING or LISTENING…
  *
  * Invariants
  *  1. A thread's word leaves AWAKE only by its own `prepare`, and returns by exactly one successful
  *     compare-exchange or its own `cancel`: so each wake is delivered once.
- *  2. SLEEPERS is raised before the word becomes WAITING and lowered after it has left WAITING:
+ *  2. SLEEPERS is raised before the word becomes WAITING or TURNING and lowered after it has left that:
  *     a notifier that reads 0 may skip its search. SEARCHERS is lowered before the searcher's last look.
  *  3. The waiter's last look comes after its `prepare`, the notifier's reading of SLEEPERS and of
  *     the words after its change; all are sequentially consistent, so either the waiter sees the
@@ -39,12 +43,14 @@ const SEARCHER = 0x10000;
 
 /** Running. */
 export const AWAKE = 0;
-/** Asleep, or about to be, and to be woken by `notifyOne`. */
+/** Asleep, or about to be, and to be woken by `notifyOne`: then it goes on at once. */
 export const WAITING = 1;
 /** Not to be woken by `notifyOne`, only by a `notify` of this very thread. */
 export const LISTENING = 2;
 /** As LISTENING, but only for what must not wait: `notify(thread, URGENT)`. */
 export const URGENT = 3;
+/** As WAITING, but the thread's event loop turns meanwhile. */
+export const TURNING = 4;
 
 /** How many words an event count for `threads` threads takes. */
 export function eventCountWords(threads: number): number {
@@ -77,7 +83,7 @@ export class EventCount {
   prepare(me: number, state: number = WAITING): void {
     const i32 = this.#words.i32;
     // Raised first (invariant 2): a notifier must not skip a waiter that is fully prepared.
-    if (state === WAITING) Atomics.add(i32, this.#base + COUNTS, 1);
+    if (state === WAITING || state === TURNING) Atomics.add(i32, this.#base + COUNTS, 1);
     // From here on a notifier can find us; what it published before, our next look finds.
     Atomics.store(i32, this.wordOf(me), state);
   }
@@ -93,8 +99,8 @@ export class EventCount {
     const i32 = this.#words.i32;
     // Settles the race with a notifier: exactly one of the two moves the word to AWAKE.
     const before = Atomics.exchange(i32, this.wordOf(me), AWAKE);
-    // Lowered after the word has left WAITING (invariant 2); a notifier has done so itself, and made us a searcher.
-    if (before === WAITING) Atomics.sub(i32, this.#base + COUNTS, 1);
+    // Lowered after the word has left that state (invariant 2); a notifier has done so itself, and made us a searcher.
+    if (before === WAITING || before === TURNING) Atomics.sub(i32, this.#base + COUNTS, 1);
     else if (before === AWAKE && state === WAITING) this.endSearch();
     return before === AWAKE;
   }
@@ -118,7 +124,7 @@ export class EventCount {
   }
 
   /** As `commit`, but lets the thread's event loop run meanwhile: what runs in it may `cancel` the sleep, and then calls `resume`. */
-  async commitAsync(me: number, state: number = WAITING): Promise<void> {
+  async commitAsync(me: number, state: number = TURNING): Promise<void> {
     const { i32 } = this.#words;
     const word = this.wordOf(me);
     // As in `commit`.
@@ -148,7 +154,7 @@ export class EventCount {
     Atomics.sub(this.#words.i32, this.#base + COUNTS, SEARCHER);
   }
 
-  /** Wakes one waiting thread, if there is one and nobody is searching. @returns whether one was woken */
+  /** Wakes one waiting thread, or else all whose event loop turns, if nobody is searching. @returns whether any was woken */
   notifyOne(): boolean {
     const i32 = this.#words.i32;
     // Invariant 3: read after the notifier's change. Usually 0, or somebody searches, and then this is all it costs.
@@ -158,7 +164,7 @@ export class EventCount {
       this.#next = this.#next + 1 < this.#threads ? this.#next + 1 : 0;
       if (this.#wake(this.#next, WAITING)) return true;
     }
-    return false;
+    return this.#wakeAll(TURNING);
   }
 
   /** Wakes `thread` if it waits or listens (for what is `urgent`, if it listens for that only). */
@@ -169,9 +175,10 @@ export class EventCount {
     return this.#wake(thread, state);
   }
 
-  /** Wakes every thread that waits. */
+  /** Wakes every thread that waits, or whose event loop turns. */
   notifyAll(): void {
-    for (let thread = 0; thread < this.#threads; thread++) this.#wake(thread, WAITING);
+    this.#wakeAll(WAITING);
+    this.#wakeAll(TURNING);
   }
 
   /**
@@ -185,7 +192,7 @@ export class EventCount {
     let counts = 0;
     for (let thread = 0; thread < this.#threads; thread++) {
       const state = i32[this.wordOf(thread)];
-      if (state === WAITING) counts++;
+      if (state === WAITING || state === TURNING) counts++;
       else if (state === AWAKE && asleep(thread)) counts += SEARCHER;
       // The dead thread may have moved the word and not got as far as this.
       Atomics.notify(i32, this.wordOf(thread));
@@ -199,10 +206,16 @@ export class EventCount {
     return Atomics.load(this.#words.i32, this.wordOf(thread)) === AWAKE;
   }
 
-  /** How many threads wait; may be too high for a moment, never too low. */
+  /** How many threads wait, also so that their event loop turns; may be too high for a moment, never too low. */
   get sleepers(): number {
     // As in notifyOne.
     return Atomics.load(this.#words.i32, this.#base + COUNTS) & SLEEPERS_MASK;
+  }
+
+  #wakeAll(state: number): boolean {
+    let any = false;
+    for (let thread = 0; thread < this.#threads; thread++) any = this.#wake(thread, state) || any;
+    return any;
   }
 
   #wake(thread: number, state: number): boolean {
@@ -210,8 +223,9 @@ export class EventCount {
     const word = this.wordOf(thread);
     // Settles the race with other notifiers and the waiter's cancel: one of them delivers the wake.
     if (Atomics.compareExchange(i32, word, state, AWAKE) !== state) return false;
-    // Lowered after the word has left WAITING (invariant 2); in the same step the woken becomes a searcher.
+    // Lowered after the word has left that state (invariant 2); in the same step who was WAITING becomes a searcher.
     if (state === WAITING) Atomics.add(i32, this.#base + COUNTS, SEARCHER - 1);
+    else if (state === TURNING) Atomics.sub(i32, this.#base + COUNTS, 1);
     // Atomics.wait compares under the engine's lock, so the word's change before this is seen.
     Atomics.notify(i32, word);
     return true;

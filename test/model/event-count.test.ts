@@ -12,6 +12,8 @@ const FLAG = 0;
 const COUNTS = { unused: [BASE] };
 /** How many items of work are there. */
 const WORK = 4;
+/** Set when the only item is done. */
+const DONE = 5;
 
 /** Sleeps until its flag is set: announce, look, sleep. Passes a wake on if the flag of `other` is set too. */
 function waiter({ eventCount }: Library, me: number, threads: number, other = -1): Program {
@@ -112,6 +114,53 @@ function producer({ eventCount }: Library, items: number, threads: number): Prog
   };
 }
 
+/** Announces that its event loop turns, and is then in the midst of other code until the item is done. */
+function computing({ eventCount }: Library, me: number, threads: number): Program {
+  return (words) => () => {
+    const events = new eventCount.EventCount(words, BASE, threads);
+    events.prepare(me, eventCount.TURNING);
+    Atomics.wait(words.i32, DONE, 0);
+    // As its code does when it enters the scheduler.
+    if (events.cancel(me, eventCount.TURNING)) events.notifyOne();
+  };
+}
+
+/** Does the only item when it is there; sleeps before, in either way. */
+function doer({ eventCount }: Library, me: number, threads: number, turning: boolean): Program {
+  return (words) => () => {
+    const events = new eventCount.EventCount(words, BASE, threads);
+    if (Atomics.load(words.i32, WORK) > 0) {
+      Atomics.store(words.i32, DONE, 1);
+      Atomics.notify(words.i32, DONE);
+      return undefined;
+    }
+    const state = turning ? eventCount.TURNING : eventCount.WAITING;
+    events.prepare(me, state);
+    if (Atomics.load(words.i32, WORK) > 0) events.cancel(me, state);
+    else {
+      events.commit(me, state);
+      if (!turning) events.endSearch();
+    }
+    return AGAIN;
+  };
+}
+
+function turning(library: Library) {
+  return explore(
+    [computing(library, 0, 2), doer(library, 1, 2, true), producer(library, 1, 2)],
+    nobodyIsCounted,
+    COUNTS,
+  );
+}
+
+function blocked(library: Library) {
+  return explore(
+    [computing(library, 0, 2), doer(library, 1, 2, false), producer(library, 1, 2)],
+    nobodyIsCounted,
+    COUNTS,
+  );
+}
+
 function searching(library: Library) {
   return explore(
     [worker(library, 0, 2, true), worker(library, 1, 2, false), producer(library, 2, 2)],
@@ -123,6 +172,8 @@ function searching(library: Library) {
 holds("event count: a waiter and a notifier", one);
 holds("event count: two waiters and a notifier", two);
 holds("event count: a wake for one thread beside one for any", targeted);
+holds("event count: an event loop that does not hear of its wake beside one that does", turning);
+holds("event count: an event loop that does not hear of its wake beside a blocked thread", blocked);
 holdsInLong("event count: two workers, one of which searches, and a producer", searching);
 
 const file = "sync/event-count";
@@ -167,4 +218,22 @@ catches("a search ends without being taken out of the count", searching, /a wake
   file,
   from: "else if (before === AWAKE && state === WAITING)\n            this.endSearch();",
   to: "",
+});
+
+catches("an event loop is woken before a blocked thread", blocked, /a wake was lost/, {
+  file,
+  from: "if (this.#wake(this.#next, WAITING))",
+  to: "if (this.#wake(this.#next, TURNING))",
+});
+
+catches("one of the event loops is woken", turning, /a wake was lost/, {
+  file,
+  from: "any = this.#wake(thread, state) || any;",
+  to: "any = any || this.#wake(thread, state);",
+});
+
+catches("a woken event loop counts as searching", turning, /left of the counts/, {
+  file,
+  from: "else if (state === TURNING)\n            Atomics.sub(i32, this.#base + COUNTS, 1);",
+  to: "else if (state === TURNING)\n            Atomics.add(i32, this.#base + COUNTS, SEARCHER - 1);",
 });

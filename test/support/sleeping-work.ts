@@ -47,3 +47,25 @@ export function follow(cells: Int32Array): void {
   const { value } = Atomics.waitAsync(cells, 0, 0);
   void Promise.resolve(value).then(() => Atomics.store(cells, 1, 1));
 }
+
+/** How long asynchronous code computes at the most while it waits for a job, in milliseconds. */
+const LONGEST = 5000;
+
+/** Awaits a timer, says so in the first cell, and computes until the second is set. @returns whether that was in time */
+export async function computeUntil(cells: Int32Array): Promise<boolean> {
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  Atomics.store(cells, 0, 1);
+  const end = Date.now() + LONGEST;
+  while (Atomics.load(cells, 1) === 0) if (Date.now() > end) return false;
+  return true;
+}
+
+/** Is suspended until the second cell is set. */
+export async function suspendUntil(cells: Int32Array): Promise<void> {
+  while (Atomics.load(cells, 1) === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+/** Counts in the third cell. */
+export function count(cells: Int32Array): void {
+  Atomics.add(cells, 2, 1);
+}

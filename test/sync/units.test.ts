@@ -133,8 +133,31 @@ test("event count: who is woken, by what", () => {
   assert.equal(memory.i32[0], 0, "nobody sleeps or searches");
 });
 
+test("event count: threads whose event loop turns are woken where none is blocked, all of them, and none counts as searching", () => {
+  const { AWAKE, EventCount, TURNING } = eventCount;
+  const memory = words(200);
+  const events = new EventCount(memory, 0, 3);
+  const stateOf = (thread: number) => memory.i32[events.wordOf(thread)];
+  events.prepare(0, TURNING);
+  events.prepare(1, TURNING);
+  events.prepare(2);
+  assert.equal(events.sleepers, 3);
+  assert.equal(events.notifyOne(), true);
+  assert.deepEqual([0, 1, 2].map(stateOf), [TURNING, TURNING, AWAKE], "who goes on at once is preferred");
+  events.endSearch();
+  assert.equal(events.notifyOne(), true);
+  assert.deepEqual([0, 1].map(stateOf), [AWAKE, AWAKE], "either may be in the midst of other code");
+  assert.equal(memory.i32[0], 0, "nobody sleeps or searches");
+  events.prepare(0, TURNING);
+  assert.equal(events.cancel(0, TURNING), false);
+  events.prepare(1, TURNING);
+  events.notifyAll();
+  assert.equal(events.cancel(1, TURNING), true, "a notifier was faster");
+  assert.equal(memory.i32[0], 0, "nobody sleeps or searches");
+});
+
 test("event count: an asynchronous sleep lasts until the thread is notified", HANGS, async () => {
-  const { EventCount, LISTENING } = eventCount;
+  const { EventCount, LISTENING, TURNING } = eventCount;
   const events = new EventCount(words(200), 0, 2);
   events.prepare(1, LISTENING);
   let awake = false;
@@ -148,7 +171,7 @@ test("event count: an asynchronous sleep lasts until the thread is notified", HA
   assert.equal(awake, false, "that was for another thread");
   assert.equal(events.notify(1), true);
   await sleeping;
-  events.prepare(1);
+  events.prepare(1, TURNING);
   assert.equal(events.notifyOne(), true);
   await events.commitAsync(1);
   assert.equal(events.sleepers, 0, "a wake before the sleep is not lost");
