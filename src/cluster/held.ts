@@ -12,8 +12,8 @@ export interface Held {
   readonly asynchronous: boolean;
   /** Asks it to stop. */
   readonly abort: AbortController;
-  /** When it was fetched. */
-  readonly since: number;
+  /** Since when it waits for its turn; Infinity while its inputs are read. */
+  since: number;
   /** Keeps it from running, if it has not begun. @returns whether it had not */
   withdraw: () => boolean;
 }

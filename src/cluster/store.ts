@@ -24,6 +24,16 @@ export interface Outcome {
   readonly first: number | null;
 }
 
+/** An outcome with the size of its value. */
+export interface SizedOutcome {
+  readonly run: string;
+  readonly job: number;
+  readonly state: number;
+  readonly bytes: number;
+  /** null: it is larger than was asked for. */
+  readonly value: string | null;
+}
+
 /** How far a run is. */
 export interface RunStatus {
   readonly id: string;
@@ -168,6 +178,16 @@ export class Store {
       `SELECT run, job, state, encode(value, 'base64') AS value, first FROM ${this.#outcomes}
       JOIN unnest($1::uuid[], $2::int[]) AS wanted (run, job) USING (run, job)`,
       [places.map(({ run }) => run), places.map(({ job }) => job)],
+    );
+  }
+
+  /** As `outcomes`, but the values only of those that take `most` bytes at the most. */
+  async smallOutcomes(places: readonly { run: string; job: number }[], most: number): Promise<SizedOutcome[]> {
+    return await this.#database.query(
+      `SELECT run, job, state, octet_length(value) AS bytes,
+        CASE WHEN octet_length(value) <= $3 THEN encode(value, 'base64') END AS value
+      FROM ${this.#outcomes} JOIN unnest($1::uuid[], $2::int[]) AS wanted (run, job) USING (run, job)`,
+      [places.map(({ run }) => run), places.map(({ job }) => job), most],
     );
   }
 

@@ -42,7 +42,11 @@ export function resultToText(value: unknown, maxBytes: number): string {
 }
 
 export function valueFromText(text: string): unknown {
-  return copying.deserialize(fromBase64(text));
+  return valueFromBytes(fromBase64(text));
+}
+
+export function valueFromBytes(bytes: Uint8Array): unknown {
+  return copying.deserialize(bytes);
 }
 
 export function failureToText(failure: Failure): string {

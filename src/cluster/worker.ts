@@ -7,12 +7,14 @@
 import { Backoff } from "./backoff.js";
 import { Capacity } from "./capacity.js";
 import type { Database } from "./database.js";
-import { earlierThan, resultsFor } from "./earlier.js";
+import { earlierThan, NO_RUN, parts, smallResultsFor } from "./earlier.js";
+import type { Input } from "./execute.js";
 import { Failures } from "./failures.js";
 import { type ClusterFunctions, labelOf } from "./functions.js";
 import { grouped } from "./grouped.js";
 import { type Held, HeldJobs } from "./held.js";
 import { placeOf } from "./ids.js";
+import { Inputs } from "./inputs.js";
 import { type LocalOptions, LocalSystem } from "./local.js";
 import { giveBackJobs, HEARTBEAT, type JobData, nameOf, READY } from "./queues.js";
 import { Settler } from "./settler.js";
@@ -42,6 +44,7 @@ export class ClusterWorker {
   readonly #report: (error: Error) => void;
   readonly #queues: readonly string[];
   readonly #held = new HeldJobs();
+  readonly #inputs: Inputs;
   readonly #settler: Settler;
   readonly #failures: Failures;
   readonly #touching: NodeJS.Timeout;
@@ -90,6 +93,13 @@ export class ClusterWorker {
     this.#queues = queues;
     this.#report = report;
     this.#capacity = new Capacity(local.threads);
+    this.#inputs = new Inputs(store, local.threads, {
+      wanted: (held) => this.#held.has(held),
+      begin: (held, inputs) => this.#run(held, inputs),
+      gone: (held) => this.#finish(held.queue, [held], new Map([[held, NO_RUN]])),
+      tooLarge: (held, error) => this.#settler.add(held, { failure: { kind: "threw", job: nameOf(held.data), error } }),
+      report,
+    });
     this.#failures = new Failures(database, store, report);
     this.#settler = new Settler(database, store, report, (settled, failed) => this.#onSettled(settled, failed));
     this.#touching = setInterval(() => {
@@ -157,6 +167,8 @@ export class ClusterWorker {
 
   #room(): number {
     const { count, asynchronous } = this.#held;
+    // It could not begin with more soon.
+    if (this.#inputs.waiting > 0) return 0;
     if (asynchronous >= this.#local.mostAsynchronous) return 0;
     return this.#capacity.jobs - (count - asynchronous);
   }
@@ -242,13 +254,22 @@ export class ClusterWorker {
 
   /** Starts jobs, as soon as the database has told what they need. */
   async #start(all: readonly Held[]): Promise<void> {
+    for (const part of parts(all)) await this.#startPart(part);
+  }
+
+  async #startPart(all: readonly Held[]): Promise<void> {
     const backoff = new Backoff();
-    while (all.length > 0 && this.#stopping === undefined) {
+    while (this.#stopping === undefined) {
       try {
         const { over, results } = await earlierThan(this.#store, all);
         const gone = all.filter((held) => over.has(held));
         for (const [queue, some] of grouped(gone, (held) => held.queue)) await this.#finish(queue, some, over);
-        for (const held of all) if (this.#held.has(held)) this.#run(held, results);
+        for (const held of all) {
+          if (!this.#held.has(held)) continue;
+          const small = smallResultsFor(held, results);
+          if (small === undefined) this.#inputs.add(held);
+          else void this.#run(held, small);
+        }
         return;
       } catch (error) {
         this.#report(error as Error);
@@ -257,18 +278,20 @@ export class ClusterWorker {
     }
   }
 
-  #run(held: Held, results: ReadonlyMap<string, string>): void {
+  /** Settles when it has ended, or was withdrawn. */
+  async #run(held: Held, inputs: readonly Input[]): Promise<void> {
     const { id, data, abort } = held;
     const start = performance.now();
-    const { ended, withdraw } = this.#local.run(id, data, resultsFor(held, results), abort.signal);
+    // From now on it waits for a thread.
+    held.since = start;
+    const { ended, withdraw } = this.#local.run(id, data, inputs, abort.signal);
     held.withdraw = withdraw;
-    void ended.then((outcome) => {
-      if (!this.#held.has(held) || outcome === undefined) return;
-      // That it was asked to stop is not the job's failure.
-      if (this.#cutOff && "failure" in outcome) return;
-      this.#capacity.note(performance.now() - start);
-      this.#settler.add(held, outcome);
-    });
+    const outcome = await ended;
+    if (!this.#held.has(held) || outcome === undefined) return;
+    // That it was asked to stop is not the job's failure.
+    if (this.#cutOff && "failure" in outcome) return;
+    this.#capacity.note(performance.now() - start);
+    this.#settler.add(held, outcome);
   }
 
   /** Ends jobs that another attempt, or cancelling their run, has given an outcome already: they need not run. */
