@@ -8,7 +8,7 @@ import { Graph } from "./graph.js";
 import { isRunId, newRunId } from "./ids.js";
 import { type CheckedClusterOptions, type ClusterOptions, checkClusterOptions } from "./options.js";
 import { Plan } from "./plan.js";
-import { createQueues, insertJobs, READY } from "./queues.js";
+import { createQueues, insertJobs, READY, SUSPECTS } from "./queues.js";
 import { type Connection, Run } from "./run.js";
 import { type RunStatus, Store } from "./store.js";
 import { Watch } from "./watch.js";
@@ -195,6 +195,8 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
   #heard(payload: string): void {
     if (payload === READY) {
       for (const worker of this.#workers) worker.wake();
+    } else if (payload === SUSPECTS) {
+      for (const worker of this.#workers) worker.suspects();
     } else if (payload.startsWith("cancelled ")) {
       for (const worker of this.#workers) worker.cancelled(payload.slice("cancelled ".length));
     } else {

@@ -14,6 +14,8 @@ export interface Held {
   readonly abort: AbortController;
   /** Since when it waits for its turn; Infinity while its inputs are read. */
   since: number;
+  /** It was noted that this attempt has begun. */
+  noted: boolean;
   /** Keeps it from running, if it has not begun. @returns whether it had not */
   withdraw: () => boolean;
 }

@@ -4,6 +4,7 @@
  * It holds one job for each of its threads and, while jobs are small, as many as it is through with in about a tenth of a
  * second (capacity.ts); not more, lest other workers have nothing to do. What has not begun soon is given back.
  */
+import type { Failure } from "../values/failures.js";
 import { Backoff } from "./backoff.js";
 import { Capacity } from "./capacity.js";
 import type { Database } from "./database.js";
@@ -16,6 +17,8 @@ import { type Held, HeldJobs } from "./held.js";
 import { placeOf } from "./ids.js";
 import { Inputs } from "./inputs.js";
 import { type LocalOptions, LocalSystem } from "./local.js";
+import { LEAST_PRIORITY, Lost } from "./lost.js";
+import { Noting } from "./noting.js";
 import { giveBackJobs, HEARTBEAT, type JobData, nameOf, READY } from "./queues.js";
 import { Settler } from "./settler.js";
 import { COMPLETED, type Store } from "./store.js";
@@ -31,6 +34,10 @@ const TOUCH_EVERY = (HEARTBEAT * 1000) / 4;
 const MOST_WAITING = 1000;
 /** Not more often than this are others told that jobs are left for them, in milliseconds. */
 const TELL_EVERY = 50;
+/** How long a suspect runs alone, or waits to be alone, at the most, in milliseconds. */
+const ALONE = 10_000;
+/** How often to look for suspects though nothing was notified of, in milliseconds. */
+const SUSPECTS_EVERY = 5000;
 /** How long to wait for jobs in hand when it is to stop, in milliseconds. */
 const GRACE = 30_000;
 
@@ -62,6 +69,12 @@ export class ClusterWorker {
   /** Something has happened since the last look for jobs. */
   #awake = true;
   #told = 0;
+  readonly #lost: Lost;
+  /** There may be suspects: see lost.ts. */
+  #suspected = true;
+  #nextSuspects = 0;
+  readonly #noting: Noting;
+  readonly #notingAsynchronous: Noting;
   /** Functions that this worker's modules lack. */
   readonly #lacking = new Set<string>();
   /** The queue to begin with, so that none has to wait for all others to be empty. */
@@ -93,8 +106,12 @@ export class ClusterWorker {
     this.#queues = queues;
     this.#report = report;
     this.#capacity = new Capacity(local.threads);
+    this.#lost = new Lost(database, store, queues, report);
+    const wanted = (held: Held) => this.#held.has(held);
+    this.#noting = new Noting(this.#lost, local.threads, wanted, report);
+    this.#notingAsynchronous = new Noting(this.#lost, local.mostAsynchronous, wanted, report);
     this.#inputs = new Inputs(store, local.threads, {
-      wanted: (held) => this.#held.has(held),
+      wanted,
       begin: (held, inputs) => this.#run(held, inputs),
       gone: (held) => this.#finish(held.queue, [held], new Map([[held, NO_RUN]])),
       tooLarge: (held, error) => this.#settler.add(held, { failure: { kind: "threw", job: nameOf(held.data), error } }),
@@ -141,6 +158,12 @@ export class ClusterWorker {
     this.#wake();
   }
 
+  /** @internal There may be suspects. */
+  suspects(): void {
+    this.#suspected = true;
+    this.wake();
+  }
+
   /** @internal A run was cancelled: its jobs are asked to stop. */
   cancelled(run: string): void {
     for (const held of this.#held) {
@@ -153,6 +176,7 @@ export class ClusterWorker {
     while (this.#stopping === undefined) {
       try {
         this.#awake = false;
+        if (this.#suspected || performance.now() >= this.#nextSuspects) await this.#runSuspects();
         const room = this.#room();
         const more = 2 * room >= this.#capacity.jobs && (await this.#fetch(room)) === room;
         // As many as there was room for: there may be more.
@@ -197,6 +221,7 @@ export class ClusterWorker {
       try {
         const jobs = await boss.fetch<JobData>(queue, {
           batchSize: room - all.length,
+          minPriority: LEAST_PRIORITY,
           ignoreGroups: [...this.#lacking],
         });
         for (const job of jobs) all.push(this.#hold(queue, job));
@@ -205,10 +230,55 @@ export class ClusterWorker {
       }
     }
     if (all.length === room) this.#tell();
-    await this.#start(all.filter(({ data }) => this.#local.knows(data.fn)));
-    await this.#leaveToOthers(all.filter(({ data }) => !this.#local.knows(data.fn)));
+    await this.#begin(all);
     if (failed !== undefined) throw failed.error;
     return all.length;
+  }
+
+  /**
+   * Runs suspects, each alone: it fetches nothing else before that one has ended, or for as long as is worth it. Nor does it begin
+   * with one before its other jobs have ended, likewise.
+   */
+  async #runSuspects(): Promise<void> {
+    this.#suspected = true;
+    while (this.#stopping === undefined && (await this.#lost.anySuspect())) {
+      await this.#restUntil(() => this.#held.count === 0, ALONE);
+      const held = await this.#fetchSuspect();
+      if (held === undefined) break;
+      await this.#begin([held]);
+      await this.#restUntil(() => !this.#held.has(held), ALONE);
+    }
+    this.#suspected = false;
+    this.#nextSuspects = performance.now() + SUSPECTS_EVERY;
+  }
+
+  async #fetchSuspect(): Promise<Held | undefined> {
+    for (const queue of this.#queues) {
+      if (this.#stopping !== undefined) return undefined;
+      const [job] = await this.#database.boss.fetch<JobData>(queue, {
+        batchSize: 1,
+        maxPriority: LEAST_PRIORITY - 1,
+        ignoreGroups: [...this.#lacking],
+      });
+      if (job !== undefined) return this.#hold(queue, job);
+    }
+    return undefined;
+  }
+
+  /** Waits for something that this worker is woken for, at most for `milliseconds`. */
+  async #restUntil(isDone: () => boolean, milliseconds: number): Promise<void> {
+    const end = performance.now() + milliseconds;
+    while (!isDone() && this.#stopping === undefined) {
+      const left = end - performance.now();
+      if (left <= 0) return;
+      await this.#rest(left);
+    }
+  }
+
+  /** Starts those whose functions it has, and leaves the others. */
+  async #begin(all: readonly Held[]): Promise<void> {
+    await this.#start(all.filter(({ data }) => this.#local.knows(data.fn)));
+    await this.#leaveToOthers(all.filter(({ data }) => !this.#local.knows(data.fn)));
   }
 
   /** Gives back jobs whose functions this worker lacks, and takes none of them again. */
@@ -238,6 +308,7 @@ export class ClusterWorker {
       asynchronous: this.#local.isAsynchronous(data.fn),
       abort: new AbortController(),
       since: performance.now(),
+      noted: false,
       withdraw: () => true,
     };
     this.#held.add(held);
@@ -280,6 +351,14 @@ export class ClusterWorker {
 
   /** Settles when it has ended, or was withdrawn. */
   async #run(held: Held, inputs: readonly Input[]): Promise<void> {
+    if (held.data.once !== true && held.data.suspect !== true) return await this.#runNow(held, inputs);
+    const noting = held.asynchronous ? this.#notingAsynchronous : this.#noting;
+    if (await noting.note(held)) await this.#runNow(held, inputs);
+    else if (this.#held.remove(held)) this.wake();
+    noting.ended(held);
+  }
+
+  async #runNow(held: Held, inputs: readonly Input[]): Promise<void> {
     const { id, data, abort } = held;
     const start = performance.now();
     // From now on it waits for a thread.
@@ -290,8 +369,17 @@ export class ClusterWorker {
     if (!this.#held.has(held) || outcome === undefined) return;
     // That it was asked to stop is not the job's failure.
     if (this.#cutOff && "failure" in outcome) return;
+    if ("failure" in outcome && this.#mayBeInnocent(held, outcome.failure)) {
+      if (this.#held.remove(held)) await this.#lost.suspect(held.queue, [held]).catch(this.#report);
+      return this.wake();
+    }
     this.#capacity.note(performance.now() - start);
     this.#settler.add(held, outcome);
+  }
+
+  /** Whether it ended with its thread, on which there may have been others. */
+  #mayBeInnocent(held: Held, failure: Failure): boolean {
+    return failure.kind === "crashed" && held.asynchronous && !held.noted;
   }
 
   /** Ends jobs that another attempt, or cancelling their run, has given an outcome already: they need not run. */
@@ -362,6 +450,7 @@ export class ClusterWorker {
     this.#failAsStopped([...this.#held].filter((held) => !this.#settler.has(held)));
     await this.#settler.close();
     await this.#failures.close();
+    await this.#lost.close();
     this.#held.clear();
     this.#isStopped();
   }

@@ -132,6 +132,11 @@ export async function where(milliseconds: number): Promise<number> {
 export function killProcess(): void {
   process.kill(process.pid, "SIGKILL");
 }
+/** Ends its thread while others are suspended on it. */
+export async function endThreadLater(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  process.exit(7);
+}
 /** As `mix`, but takes some time. */
 export async function mixSlowly(number: number, fails: boolean, ...before: Job<number>[]): Promise<number> {
   const values = await Promise.all(before);
