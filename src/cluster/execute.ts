@@ -6,6 +6,7 @@ import { currentEngine } from "../api/current.js";
 import type { Job } from "../api/job.js";
 import { DONE } from "../api/outcomes.js";
 import { isThenable } from "../values/thenable.js";
+import { type Mark, markBegun } from "./begin-log.js";
 import { withKey } from "./idempotency.js";
 import { resultToText, valueFromBytes, valueFromText } from "./values.js";
 
@@ -23,6 +24,8 @@ export interface Execution {
   readonly fn: number;
   readonly key: string;
   readonly maxBytes: number;
+  /** Where to write that it has begun. */
+  readonly mark: Mark | undefined;
   /** Its arguments, as text. */
   readonly args: string;
   /** Arguments that are other jobs' results. */
@@ -34,9 +37,10 @@ export type Input = string | Uint8Array;
 
 /** For functions that are not known to give promises. @returns undefined if the job was withdrawn before */
 export function execute(execution: Execution): string | undefined | Promise<string | undefined> {
-  const { cells, cell, maxBytes, key, fn, args, uses } = execution;
+  const { cells, cell, maxBytes, mark, key, fn, args, uses } = execution;
   // Settles with the worker that gives back what has not begun: either it runs here, or elsewhere.
   if (Atomics.compareExchange(cells, cell, WAITING, BEGUN) !== WAITING) return undefined;
+  if (mark !== undefined) markBegun(mark);
   const given = args === "" ? [] : (valueFromText(args) as unknown[]);
   for (const [position, result] of uses) given[position] = handleTo(result);
   const result = withKey(key, () => currentEngine().functions.get(fn)(...given));

@@ -1,4 +1,5 @@
 /** The jobs that a worker has fetched and that have no outcome written yet. */
+import type { Mark } from "./begin-log.js";
 import type { JobData } from "./queues.js";
 
 /** A job that this worker has fetched: `id` and `retryCount` name the attempt. */
@@ -14,8 +15,9 @@ export interface Held {
   readonly abort: AbortController;
   /** Since when it waits for its turn; Infinity while its inputs are read. */
   since: number;
-  /** It was noted that this attempt has begun. */
+  /** It was noted that this attempt has begun; and where it is written when it does. */
   noted: boolean;
+  mark: Mark | undefined;
   /** Keeps it from running, if it has not begun. @returns whether it had not */
   withdraw: () => boolean;
 }

@@ -7,6 +7,7 @@ import { JobSystem } from "../api/job-system.js";
 import { CONCURRENT, type JobSystemOptions } from "../api/options.js";
 import { F_ASYNC, FUNCTION_MASK } from "../memory/layout.js";
 import type { Failure } from "../values/failures.js";
+import type { Mark } from "./begin-log.js";
 import { BEGUN, type Execution, execute, executeAsynchronous, type Input, WAITING, WITHDRAWN } from "./execute.js";
 import type { ClusterFunctions } from "./functions.js";
 import { type JobData, nameOf } from "./queues.js";
@@ -80,6 +81,7 @@ export class LocalSystem {
    * Runs a job of the cluster, whose function it knows.
    *
    * @param inputs results of the jobs that are its arguments, in their order
+   * @param mark where it is written that it has begun, if it is to be known
    * @param signal asks it to stop
    * @returns what comes of it, undefined if it was withdrawn or the system was stopped before it had ended; and how to withdraw
    * it, which says whether it has not begun and now never will
@@ -88,12 +90,13 @@ export class LocalSystem {
     key: string,
     data: JobData,
     inputs: readonly Input[],
+    mark: Mark | undefined,
     signal: AbortSignal,
   ): { ended: Promise<Ended | undefined>; withdraw: () => boolean } {
     const cell = this.#free.pop();
     if (cell === undefined) throw new RangeError(`more than ${MOST_JOBS} jobs are in hand`);
     Atomics.store(this.#cells, cell, WAITING);
-    const ended = this.#run(cell, key, data, inputs, signal).finally(() => this.#free.push(cell));
+    const ended = this.#run(cell, key, data, inputs, mark, signal).finally(() => this.#free.push(cell));
     // Settles with the thread that is about to begin it: either it runs here, or elsewhere.
     const withdraw = () => Atomics.compareExchange(this.#cells, cell, WAITING, WITHDRAWN) !== BEGUN;
     return { ended, withdraw };
@@ -104,6 +107,7 @@ export class LocalSystem {
     key: string,
     data: JobData,
     inputs: readonly Input[],
+    mark: Mark | undefined,
     signal: AbortSignal,
   ): Promise<Ended | undefined> {
     const label = nameOf(data);
@@ -114,6 +118,7 @@ export class LocalSystem {
       fn: header & FUNCTION_MASK,
       key,
       maxBytes: this.#maxBytes,
+      mark,
       args: data.args ?? "",
       uses: (data.uses ?? []).map(([position], k) => [position, inputs[k]] as const),
     };

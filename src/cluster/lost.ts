@@ -6,6 +6,7 @@
  *
  * A job that must not begin twice is noted whenever it begins, and is no suspect: it has begun and fails, or it has not.
  */
+import { attemptKey, neverBegun } from "./begin-log.js";
 import type { Database, Sql } from "./database.js";
 import { grouped } from "./grouped.js";
 import { HEARTBEAT, READY, SUSPECTS } from "./queues.js";
@@ -22,10 +23,6 @@ export const LEAST_PRIORITY = -BELOW / 2;
 interface Attempt {
   readonly id: string;
   readonly retryCount: number;
-}
-
-function keyOf({ id, retryCount }: Attempt): string {
-  return `${id}:${retryCount}`;
 }
 
 export class Lost {
@@ -64,6 +61,7 @@ export class Lost {
 
   async #look(): Promise<void> {
     const { boss, schema } = this.#database;
+    await this.#takeBackNotes();
     const silent = `j.name = ANY($1) AND j.state = 'active'
       AND j.heartbeat_on < ${schema}.job_now() - interval '${HEARTBEAT} seconds'`;
     const [{ any }] = await this.#database.query<{ any: boolean }>(
@@ -84,6 +82,19 @@ export class Lost {
     });
   }
 
+  /** Of jobs that processes of this machine had noted, and not begun when they came to an end. */
+  async #takeBackNotes(): Promise<void> {
+    const attempts = neverBegun();
+    if (attempts.length === 0) return;
+    const { schema } = this.#database;
+    await this.#database.query(
+      `UPDATE ${schema}.job SET data = data - 'begun'
+      WHERE name = ANY($1) AND id = ANY($2::uuid[]) AND state = 'active' AND id || ':' || retry_count = ANY($3)
+        AND heartbeat_on < ${schema}.job_now() - interval '${HEARTBEAT / 2} seconds'`,
+      [this.#queues, attempts.map((attempt) => attempt.split(":", 1)[0]), attempts],
+    );
+  }
+
   /** Makes suspects of jobs in hand whose thread was lost together with others. */
   async suspect(queue: string, attempts: readonly Attempt[]): Promise<void> {
     const { schema } = this.#database;
@@ -92,7 +103,7 @@ export class Lost {
         sql,
         schema,
         "j.name = $1 AND j.id = ANY($2::uuid[]) AND j.state = 'active' AND j.id || ':' || j.retry_count = ANY($3)",
-        [queue, attempts.map(({ id }) => id), attempts.map(keyOf)],
+        [queue, attempts.map(({ id }) => id), attempts.map(attemptKey)],
       );
       await this.#tell(sql);
     });
@@ -114,7 +125,7 @@ export class Lost {
     const rows = await this.#database.query<{ id: string }>(
       `UPDATE ${this.#database.schema}.job SET data = data || jsonb_build_object('begun', retry_count)
       WHERE name = $1 AND id = ANY($2::uuid[]) AND state = 'active' AND id || ':' || retry_count = ANY($3) RETURNING id`,
-      [queue, attempts.map(({ id }) => id), attempts.map(keyOf)],
+      [queue, attempts.map(({ id }) => id), attempts.map(attemptKey)],
     );
     return new Set(rows.map(({ id }) => id));
   }

@@ -1,18 +1,21 @@
 /**
  * Notes in the database that jobs are about to begin: those that must not begin twice, and suspects (lost.ts). Should the
- * worker be lost, they count as begun. So no more are noted than are soon through, and what waits meanwhile is noted by
- * one statement.
+ * worker be lost, they count as begun, unless its log says that they have not (begin-log.ts). What waits meanwhile is noted
+ * by one statement.
  */
 import { Backoff } from "./backoff.js";
+import { attemptKey, type BeginLog } from "./begin-log.js";
 import { grouped } from "./grouped.js";
 import type { Held } from "./held.js";
 import type { Lost } from "./lost.js";
 
-/** Noted jobs for each that can run at once, at the most. */
-const AHEAD = 8;
+/** Noted jobs for each that can run at once, at the most; and where there is no log. */
+const AHEAD = 256;
+const AHEAD_UNLOGGED = 1;
 
 export class Noting {
   readonly #lost: Lost;
+  readonly #log: BeginLog | undefined;
   readonly #most: number;
   /** Whether a job is still in hand. */
   readonly #wanted: (held: Held) => boolean;
@@ -22,9 +25,16 @@ export class Noting {
   #working = false;
 
   /** @param most how many such jobs can run at once */
-  constructor(lost: Lost, most: number, wanted: (held: Held) => boolean, report: (error: Error) => void) {
+  constructor(
+    lost: Lost,
+    log: BeginLog | undefined,
+    most: number,
+    wanted: (held: Held) => boolean,
+    report: (error: Error) => void,
+  ) {
     this.#lost = lost;
-    this.#most = AHEAD * most;
+    this.#log = log;
+    this.#most = most * (log === undefined ? AHEAD_UNLOGGED : AHEAD);
     this.#wanted = wanted;
     this.#report = report;
   }
@@ -37,9 +47,11 @@ export class Noting {
     });
   }
 
-  /** A job has ended, or was withdrawn. */
+  /** A job has ended, or another worker may have it now. */
   ended(held: Held): void {
-    this.#noted.delete(held);
+    if (!this.#noted.delete(held)) return;
+    if (held.mark !== undefined) this.#log?.remove(held.mark);
+    held.mark = undefined;
     if (!this.#working) void this.#work();
   }
 
@@ -53,6 +65,8 @@ export class Noting {
       const next = [...this.#waiting].slice(0, this.#most - this.#noted.size);
       if (next.length === 0) break;
       try {
+        // Before the database says that they may begin.
+        for (const [held] of next) held.mark ??= this.#log?.add(attemptKey(held));
         for (const [queue, some] of grouped(next, ([held]) => held.queue)) {
           const ours = await this.#lost.noteBegun(
             queue,
@@ -73,6 +87,7 @@ export class Noting {
     this.#waiting.delete(held);
     held.noted = noted;
     if (noted) this.#noted.add(held);
+    else if (held.mark !== undefined) this.#log?.remove(held.mark);
     resolve(noted);
   }
 }

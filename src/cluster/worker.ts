@@ -6,6 +6,7 @@
  */
 import type { Failure } from "../values/failures.js";
 import { Backoff } from "./backoff.js";
+import { BeginLog } from "./begin-log.js";
 import { Capacity } from "./capacity.js";
 import type { Database } from "./database.js";
 import { earlierThan, NO_RUN, parts, smallResultsFor } from "./earlier.js";
@@ -73,6 +74,7 @@ export class ClusterWorker {
   /** There may be suspects: see lost.ts. */
   #suspected = true;
   #nextSuspects = 0;
+  readonly #log = BeginLog.open();
   readonly #noting: Noting;
   readonly #notingAsynchronous: Noting;
   /** Functions that this worker's modules lack. */
@@ -108,8 +110,8 @@ export class ClusterWorker {
     this.#capacity = new Capacity(local.threads);
     this.#lost = new Lost(database, store, queues, report);
     const wanted = (held: Held) => this.#held.has(held);
-    this.#noting = new Noting(this.#lost, local.threads, wanted, report);
-    this.#notingAsynchronous = new Noting(this.#lost, local.mostAsynchronous, wanted, report);
+    this.#noting = new Noting(this.#lost, this.#log, local.threads, wanted, report);
+    this.#notingAsynchronous = new Noting(this.#lost, this.#log, local.mostAsynchronous, wanted, report);
     this.#inputs = new Inputs(store, local.threads, {
       wanted,
       begin: (held, inputs) => this.#run(held, inputs),
@@ -309,6 +311,7 @@ export class ClusterWorker {
       abort: new AbortController(),
       since: performance.now(),
       noted: false,
+      mark: undefined,
       withdraw: () => true,
     };
     this.#held.add(held);
@@ -352,10 +355,14 @@ export class ClusterWorker {
   /** Settles when it has ended, or was withdrawn. */
   async #run(held: Held, inputs: readonly Input[]): Promise<void> {
     if (held.data.once !== true && held.data.suspect !== true) return await this.#runNow(held, inputs);
-    const noting = held.asynchronous ? this.#notingAsynchronous : this.#noting;
+    const noting = this.#notingFor(held);
     if (await noting.note(held)) await this.#runNow(held, inputs);
     else if (this.#held.remove(held)) this.wake();
     noting.ended(held);
+  }
+
+  #notingFor({ asynchronous }: Held): Noting {
+    return asynchronous ? this.#notingAsynchronous : this.#noting;
   }
 
   async #runNow(held: Held, inputs: readonly Input[]): Promise<void> {
@@ -363,7 +370,7 @@ export class ClusterWorker {
     const start = performance.now();
     // From now on it waits for a thread.
     held.since = start;
-    const { ended, withdraw } = this.#local.run(id, data, inputs, abort.signal);
+    const { ended, withdraw } = this.#local.run(id, data, inputs, held.mark, abort.signal);
     held.withdraw = withdraw;
     const outcome = await ended;
     if (!this.#held.has(held) || outcome === undefined) return;
@@ -451,6 +458,7 @@ export class ClusterWorker {
     await this.#settler.close();
     await this.#failures.close();
     await this.#lost.close();
+    this.#log?.close();
     this.#held.clear();
     this.#isStopped();
   }
@@ -458,7 +466,10 @@ export class ClusterWorker {
   /** Lets other workers have jobs that have not begun, at once. @param lacking whether this one lacks their functions */
   async #giveBack(all: readonly Held[], lacking = false): Promise<void> {
     if (all.length === 0) return;
-    for (const held of all) this.#held.remove(held);
+    for (const held of all) {
+      this.#held.remove(held);
+      this.#notingFor(held).ended(held);
+    }
     await this.#database.transaction(async (sql) => {
       for (const [queue, some] of grouped(all, (held) => held.queue)) {
         await giveBackJobs(sql, this.#database.schema, queue, some, lacking);
