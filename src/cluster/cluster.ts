@@ -3,6 +3,7 @@ import { EventEmitter } from "node:events";
 import { ShutdownError } from "../api/errors.js";
 import { checkWhole } from "../api/options.js";
 import { Database } from "./database.js";
+import { ClusterSchemaError } from "./errors.js";
 import { ClusterFunctions } from "./functions.js";
 import { Graph } from "./graph.js";
 import { isRunId, newRunId } from "./ids.js";
@@ -10,6 +11,7 @@ import { type CheckedClusterOptions, type ClusterOptions, checkClusterOptions } 
 import { Plan } from "./plan.js";
 import { createQueues, insertJobs, READY } from "./queues.js";
 import { type Connection, Run } from "./run.js";
+import { checkStorable } from "./storable.js";
 import { type RunStatus, Store } from "./store.js";
 import { Watch } from "./watch.js";
 import { ClusterWorker, type WorkerOptions } from "./worker.js";
@@ -17,6 +19,8 @@ import { ClusterWorker, type WorkerOptions } from "./worker.js";
 const MOST_LISTED = 10_000;
 /** How long the same error is not told again, in milliseconds. */
 const QUIET_FOR = 5000;
+/** How long a schema that is not there must be back for it to be told again, in milliseconds: more than anything waits that asks for it. */
+const BACK_FOR = 15_000;
 
 /**
  * A cluster: processes on any number of machines that share a PostgreSQL database. Any of them submits graphs and asks
@@ -59,7 +63,7 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
       if (cluster !== undefined) cluster.#report(error);
     };
     const database = await Database.open(checked, report);
-    const store = new Store(database);
+    const store = new Store(database, checked.schema);
     const created = new Cluster(checked, functions, { database, store, watch: new Watch(store, report) });
     cluster = created;
     await created.#open();
@@ -111,6 +115,7 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
     }
     if (typeof name !== "string" || name.length > 1000)
       throw new TypeError("name must be a string of up to 1000 characters");
+    checkStorable("name", name);
     const plan = Plan.of(graph);
     const id = newRunId();
     const { database, store } = this.#connection;
@@ -212,11 +217,14 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
   }
 
   /** Tells of what no call can throw; the process's own warnings are for those who don't listen. */
-  #report(error: Error): void {
+  #report(failure: Error): void {
     const now = performance.now();
+    const error = this.#connection.database.explain(failure);
+    const isGone = error instanceof ClusterSchemaError;
     // While the database is away, everything that asks it fails alike.
-    if (error.message === this.#reported.message && now - this.#reported.at < QUIET_FOR) return;
-    this.#reported = { message: error.message, at: now };
+    const known = error.message === this.#reported.message && now - this.#reported.at < (isGone ? BACK_FOR : QUIET_FOR);
+    if (!known || isGone) this.#reported = { message: error.message, at: now };
+    if (known) return;
     if (this.listenerCount("error") === 0) process.emitWarning(error);
     // A listener that throws is an uncaught error of the program's, and must not end what reports here.
     else setImmediate(() => this.emit("error", error));

@@ -3,6 +3,7 @@ import type { PGlite, Results } from "@electric-sql/pglite";
 import type { ConstructorOptions, Db, PgBoss } from "pg-boss";
 import { otherThanNode } from "../platform/node.js";
 import { isInstance } from "../values/describe.js";
+import { ClusterSchemaError } from "./errors.js";
 import { lockDirectory } from "./lock.js";
 import type { CheckedClusterOptions } from "./options.js";
 
@@ -24,17 +25,22 @@ const CONNECTION = {
 const MOST_TRIES = 5;
 /** Errors of PostgreSQL: serialization failure, deadlock. */
 const ROLLED_BACK = ["40001", "40P01"];
+/** Errors of PostgreSQL: there is no such table, schema, function, type. */
+const MISSING = ["42P01", "3F000", "42883", "42704"];
 
 export class Database {
   readonly boss: PgBoss;
-  readonly schema: string;
+  /** The schema as statements name it, which may be a word of SQL's own, such as "user". */
+  readonly schemaInSql: string;
+  readonly #schema: string;
   readonly #embedded: PGlite | undefined;
   readonly #unlock: () => void;
   #closed = false;
 
   private constructor(boss: PgBoss, schema: string, embedded: PGlite | undefined, unlock: () => void) {
     this.boss = boss;
-    this.schema = schema;
+    this.schemaInSql = quoted(schema);
+    this.#schema = schema;
     this.#embedded = embedded;
     this.#unlock = unlock;
   }
@@ -57,7 +63,7 @@ export class Database {
       throw new Error("this needs pg-boss 12.38 or newer, and an older one is installed: npm install pg-boss@12");
     }
     const common: ConstructorOptions = {
-      schema,
+      schema: quoted(schema),
       schedule: false,
       superviseIntervalSeconds: SUPERVISE_EVERY,
       monitorIntervalSeconds: SUPERVISE_EVERY,
@@ -100,10 +106,31 @@ export class Database {
     return database;
   }
 
-  /** Runs one statement. */
+  /**
+   * Runs one statement.
+   *
+   * @throws ClusterSchemaError; whatever else the database does
+   */
   async query<Row>(text: string, values: unknown[] = []): Promise<Row[]> {
-    const { rows } = await this.boss.getDb().executeSql(text, values);
-    return rows as Row[];
+    try {
+      const { rows } = await this.boss.getDb().executeSql(text, values);
+      return rows as Row[];
+    } catch (error) {
+      throw this.explain(error);
+    }
+  }
+
+  /** In place of what the database says when it lacks the schema, or part of it, an error that says what to do. */
+  explain<E>(error: E): E | ClusterSchemaError {
+    const { code, cause } = (error ?? {}) as { code?: unknown; cause?: { code?: unknown } };
+    if (MISSING.includes(String(code ?? cause?.code))) {
+      const what = `schema "${this.#schema}" is not in the database, or lacks tables that a cluster needs`;
+      return new ClusterSchemaError(this.#schema, what, { cause: error });
+    }
+    const queue = isInstance(error, Error) ? /^Queue jobs\/(.*) does not exist$/.exec(error.message)?.[1] : undefined;
+    if (queue === undefined) return error;
+    const what = `schema "${this.#schema}" has no queue for the jobs of module ${queue}`;
+    return new ClusterSchemaError(this.#schema, what, { cause: error });
   }
 
   /**
@@ -116,7 +143,8 @@ export class Database {
       try {
         return await this.#transaction(steps);
       } catch (error) {
-        if (tries === MOST_TRIES || !ROLLED_BACK.includes(String((error as { code?: unknown }).code))) throw error;
+        if (tries < MOST_TRIES && ROLLED_BACK.includes(String((error as { code?: unknown }).code))) continue;
+        throw this.explain(error);
       }
     }
   }
@@ -167,6 +195,10 @@ export class Database {
     await this.#embedded?.close();
     this.#unlock();
   }
+}
+
+function quoted(name: string): string {
+  return `"${name}"`;
 }
 
 async function optional<M>(name: string, install: string, load: () => Promise<M>): Promise<M> {

@@ -58,7 +58,8 @@ export function checkClusterOptions(options: ClusterOptions): CheckedClusterOpti
 }
 
 function checkUrl(url: unknown): void {
-  if (typeof url === "string" && /^postgres(ql)?:\/\//.test(url) && URL.canParse(url)) return;
+  // It would end at a NUL, which no part of it can have.
+  if (typeof url === "string" && /^postgres(ql)?:\/\//.test(url) && URL.canParse(url) && !/%00|\0/.test(url)) return;
   // Not the text itself, which may have a password.
   throw new TypeError(
     "url must be the address of a PostgreSQL database, such as postgres://user:password@host:5432/database",

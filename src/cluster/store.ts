@@ -63,11 +63,12 @@ export class Store {
   /** Plans of runs, the latest asked for last. */
   readonly #plans = new Map<string, Plan>();
 
-  constructor(database: Database) {
+  /** @param schema its name, which the channel has */
+  constructor(database: Database, schema: string) {
     this.#database = database;
-    this.#runs = `${database.schema}.heddle_run`;
-    this.#outcomes = `${database.schema}.heddle_outcome`;
-    this.channel = `heddle_${database.schema}`;
+    this.#runs = `${database.schemaInSql}.heddle_run`;
+    this.#outcomes = `${database.schemaInSql}.heddle_outcome`;
+    this.channel = `heddle_${schema}`;
   }
 
   /** Creates the tables, unless they are there. */
@@ -194,7 +195,7 @@ export class Store {
    */
   async lacking(run: string, size: number, queues: readonly string[]): Promise<string[]> {
     const rows = await this.#database.query<{ fn: string }>(
-      `SELECT DISTINCT group_id AS fn FROM ${this.#database.schema}.job
+      `SELECT DISTINCT group_id AS fn FROM ${this.#database.schemaInSql}.job
       WHERE name = ANY($1) AND id BETWEEN $2 AND $3 AND state < 'active' AND group_id IS NOT NULL ORDER BY fn`,
       [queues, jobIdOf(run, 0), jobIdOf(run, size - 1)],
     );

@@ -349,7 +349,7 @@ export class ClusterWorker {
     for (const held of all) this.#held.remove(held);
     await this.#database.transaction(async (sql) => {
       for (const [queue, some] of grouped(all, (held) => held.queue)) {
-        await giveBackJobs(sql, this.#database.schema, queue, some, lacking);
+        await giveBackJobs(sql, this.#database.schemaInSql, queue, some, lacking);
       }
       await this.#store.notify(sql, READY);
     });
