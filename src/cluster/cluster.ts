@@ -9,7 +9,7 @@ import { Graph } from "./graph.js";
 import { isRunId, newRunId } from "./ids.js";
 import { type CheckedClusterOptions, type ClusterOptions, checkClusterOptions } from "./options.js";
 import { Plan } from "./plan.js";
-import { createQueues, insertJobs, READY } from "./queues.js";
+import { createQueues, insertJobs, missingQueues, READY } from "./queues.js";
 import { type Connection, Run } from "./run.js";
 import { checkStorable } from "./storable.js";
 import { type RunStatus, Store } from "./store.js";
@@ -50,8 +50,8 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
    * Connects to a database, and creates what a cluster needs there unless it is there.
    *
    * @param options modules (required); url of a PostgreSQL server, or directory of an embedded database, which without
-   * both is in memory; schema; maxValueBytes: see `ClusterOptions`
-   * @throws TypeError, RangeError for a bad option; Error where a package or the server is missing; whatever a module
+   * both is in memory; schema; createSchema; maxValueBytes: see `ClusterOptions`
+   * @throws TypeError, RangeError for a bad option; ClusterSchemaError, with `createSchema: false`; Error where a package or the server is missing; whatever a module
    * throws when it is loaded
    */
   static async connect(options: ClusterOptions): Promise<Cluster> {
@@ -70,6 +70,24 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
     return created;
   }
 
+  /**
+   * Creates in a database what a cluster needs, or brings it up to date, and ends; `heddle migrate` on the command line does just this.
+   * Clusters that are connected with `createSchema: false` then need no right to create anything.
+   *
+   * @param options as for `connect`: the queues are those of its modules
+   * @throws as `connect`
+   * @example
+   * await Cluster.migrate({ modules, url: "postgres://owner@host/db" });
+   */
+  static async migrate(options: Omit<ClusterOptions, "createSchema">): Promise<void> {
+    const cluster = await Cluster.connect({ ...options, createSchema: true });
+    try {
+      await cluster.#connection.database.indexed();
+    } finally {
+      await cluster.close();
+    }
+  }
+
   private constructor(options: CheckedClusterOptions, functions: ClusterFunctions, connection: Connection) {
     super();
     this.#options = options;
@@ -80,8 +98,10 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
   async #open(): Promise<void> {
     const { database, store } = this.#connection;
     try {
-      await store.create();
-      await createQueues(database.boss, this.#functions.queues);
+      if (this.#options.createSchema) {
+        await store.create();
+        await createQueues(database.boss, this.#functions.queues);
+      } else await this.#checkSchema();
       this.#unlisten = await database.listen(
         store.channel,
         (payload) => this.#heard(payload),
@@ -91,6 +111,14 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
       await this.close();
       throw error;
     }
+  }
+
+  /** @throws ClusterSchemaError if it lacks anything */
+  async #checkSchema(): Promise<void> {
+    const { database, store } = this.#connection;
+    if (!(await store.isThere())) throw database.schemaError("lacks heddle's own tables");
+    const [missing] = await missingQueues(database.boss, this.#functions.queues);
+    if (missing !== undefined) throw database.schemaError(`has no queue "${missing}"`);
   }
 
   /** A new graph, to be filled with jobs and submitted. */

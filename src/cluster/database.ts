@@ -25,6 +25,17 @@ const CONNECTION = {
 const MOST_TRIES = 5;
 /** Errors of PostgreSQL: serialization failure, deadlock. */
 const ROLLED_BACK = ["40001", "40P01"];
+/** Error of PostgreSQL: the role may not do it. */
+const NOT_ALLOWED = "42501";
+/** What pg-boss says where the schema is not as it needs it and it may not create it: it has no codes for these. */
+const NOT_AS_NEEDED: Record<string, string> = {
+  "pg-boss is not installed": "is not in the database, or lacks the tables of pg-boss",
+  "pg-boss database requires migrations": "has the tables of another version of pg-boss than this process",
+};
+/** What pg-boss says when its connection lasts, and what was to be heard on it is forgotten: by a pooler that gives it another session. */
+const UNHEARD = "LISTEN/NOTIFY channel registration was lost";
+/** How often to look whether indexes are there, in milliseconds. */
+const LOOK_EVERY = 100;
 /** Errors of PostgreSQL: there is no such table, schema, function, type. */
 const MISSING = ["42P01", "3F000", "42883", "42704"];
 
@@ -36,6 +47,7 @@ export class Database {
   readonly #embedded: PGlite | undefined;
   readonly #unlock: () => void;
   #closed = false;
+  #stopListening: () => Promise<void> = async () => {};
 
   private constructor(boss: PgBoss, schema: string, embedded: PGlite | undefined, unlock: () => void) {
     this.boss = boss;
@@ -52,7 +64,7 @@ export class Database {
    * @throws Error where a package or the server is missing, saying what to do
    */
   static async open(
-    { url, directory, schema }: CheckedClusterOptions,
+    { url, directory, schema, createSchema }: CheckedClusterOptions,
     report: (error: Error) => void,
   ): Promise<Database> {
     const other = otherThanNode();
@@ -65,6 +77,9 @@ export class Database {
     const common: ConstructorOptions = {
       schema: quoted(schema),
       schedule: false,
+      migrate: createSchema,
+      // Only the owner of the tables may.
+      reindex: createSchema,
       superviseIntervalSeconds: SUPERVISE_EVERY,
       monitorIntervalSeconds: SUPERVISE_EVERY,
       registerInstance: false,
@@ -93,15 +108,29 @@ export class Database {
     const database = new Database(boss, schema, embedded, unlock);
     // Once it is being closed, statements of pg-boss's own that are cut off are no news.
     boss.on("error", (error: unknown) => {
-      if (!database.#closed) report(isInstance(error, Error) ? error : new Error(messageOf(error), { cause: error }));
+      if (database.#closed) return;
+      const message = messageOf(error);
+      if (message !== UNHEARD) return report(isInstance(error, Error) ? error : new Error(message, { cause: error }));
+      // It would be lost again and again.
+      void database.#stopListening();
+      report(
+        new Error(
+          "the database's notifications don't arrive, as behind a pooler in transaction mode; it is asked every second instead",
+          { cause: error },
+        ),
+      );
     });
     try {
       await boss.start();
     } catch (error) {
       await database.close();
-      throw new Error(`cannot open the database: ${messageOf(error)}; is it running, and is url right?`, {
-        cause: error,
-      });
+      const message = messageOf(error);
+      if (message in NOT_AS_NEEDED) throw database.schemaError(NOT_AS_NEEDED[message], error);
+      const isAllowed = (error as { code?: unknown }).code !== NOT_ALLOWED;
+      const hint = isAllowed
+        ? "is it running, and is url right?"
+        : "has the role the grants that docs/cluster.md lists?";
+      throw new Error(`cannot open the database: ${message}; ${hint}`, { cause: error });
     }
     return database;
   }
@@ -124,13 +153,24 @@ export class Database {
   explain<E>(error: E): E | ClusterSchemaError {
     const { code, cause } = (error ?? {}) as { code?: unknown; cause?: { code?: unknown } };
     if (MISSING.includes(String(code ?? cause?.code))) {
-      const what = `schema "${this.#schema}" is not in the database, or lacks tables that a cluster needs`;
-      return new ClusterSchemaError(this.#schema, what, { cause: error });
+      return this.schemaError("is not in the database, or lacks tables that a cluster needs", error);
     }
     const queue = isInstance(error, Error) ? /^Queue jobs\/(.*) does not exist$/.exec(error.message)?.[1] : undefined;
     if (queue === undefined) return error;
-    const what = `schema "${this.#schema}" has no queue for the jobs of module ${queue}`;
-    return new ClusterSchemaError(this.#schema, what, { cause: error });
+    return this.schemaError(`has no queue for the jobs of module ${queue}`, error);
+  }
+
+  /** @param what what is the matter with the schema, such as "has no tables" */
+  schemaError(what: string, cause?: unknown): ClusterSchemaError {
+    return new ClusterSchemaError(this.#schema, `schema "${this.#schema}" ${what}`, { cause });
+  }
+
+  /** Waits until the indexes are there that newer versions of pg-boss add to tables: it builds these while others use them. */
+  async indexed(): Promise<void> {
+    const isUnderWay = ({ status }: { status: string }) => status === "pending" || status === "in_progress";
+    while ((await this.boss.getBamStatus()).some(isUnderWay)) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
+    }
   }
 
   /**
@@ -184,7 +224,8 @@ export class Database {
     onReconnect: () => void,
   ): Promise<() => Promise<void>> {
     const handle = await this.boss.getDb().listen!(channel, onNotification, onReconnect);
-    return () => handle.close();
+    this.#stopListening = () => handle.close();
+    return this.#stopListening;
   }
 
   /** Closes the connections. Others go on with the jobs. */

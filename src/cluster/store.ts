@@ -71,14 +71,19 @@ export class Store {
     this.channel = `heddle_${schema}`;
   }
 
-  /** Creates the tables, unless they are there. */
-  async create(): Promise<void> {
-    // Even where they are there, creating them would wait for all who write to them.
+  /** Whether the tables are there. */
+  async isThere(): Promise<boolean> {
     const [{ there }] = await this.#database.query<{ there: boolean }>(
       "SELECT to_regclass($1) IS NOT NULL AND to_regclass($2) IS NOT NULL AS there",
       [this.#runs, this.#outcomes],
     );
-    if (there) return;
+    return there;
+  }
+
+  /** Creates the tables, unless they are there. */
+  async create(): Promise<void> {
+    // Even where they are there, creating them would wait for all who write to them.
+    if (await this.isThere()) return;
     await this.#database.transaction(async (sql) => {
       // Settles who creates them where several processes start at once.
       await sql.executeSql("SELECT pg_advisory_xact_lock(hashtext($1))", [this.#runs]);
