@@ -3,6 +3,7 @@ import type { PGlite, Results } from "@electric-sql/pglite";
 import type { ConstructorOptions, Db, PgBoss } from "pg-boss";
 import { otherThanNode } from "../platform/node.js";
 import { isInstance } from "../values/describe.js";
+import { ClusterSchemaError } from "./errors.js";
 import { lockDirectory } from "./lock.js";
 import type { CheckedClusterOptions } from "./options.js";
 
@@ -24,17 +25,34 @@ const CONNECTION = {
 const MOST_TRIES = 5;
 /** Errors of PostgreSQL: serialization failure, deadlock. */
 const ROLLED_BACK = ["40001", "40P01"];
+/** Error of PostgreSQL: the role may not do it. */
+const NOT_ALLOWED = "42501";
+/** What pg-boss says where the schema is not as it needs it and it may not create it: it has no codes for these. */
+const NOT_AS_NEEDED: Record<string, string> = {
+  "pg-boss is not installed": "is not in the database, or lacks the tables of pg-boss",
+  "pg-boss database requires migrations": "has the tables of another version of pg-boss than this process",
+};
+/** What pg-boss says when its connection lasts, and what was to be heard on it is forgotten: by a pooler that gives it another session. */
+const UNHEARD = "LISTEN/NOTIFY channel registration was lost";
+/** How often to look whether indexes are there, in milliseconds. */
+const LOOK_EVERY = 100;
+/** Errors of PostgreSQL: there is no such table, schema, function, type. */
+const MISSING = ["42P01", "3F000", "42883", "42704"];
 
 export class Database {
   readonly boss: PgBoss;
-  readonly schema: string;
+  /** The schema as statements name it, which may be a word of SQL's own, such as "user". */
+  readonly schemaInSql: string;
+  readonly #schema: string;
   readonly #embedded: PGlite | undefined;
   readonly #unlock: () => void;
   #closed = false;
+  #stopListening: () => Promise<void> = async () => {};
 
   private constructor(boss: PgBoss, schema: string, embedded: PGlite | undefined, unlock: () => void) {
     this.boss = boss;
-    this.schema = schema;
+    this.schemaInSql = quoted(schema);
+    this.#schema = schema;
     this.#embedded = embedded;
     this.#unlock = unlock;
   }
@@ -46,7 +64,7 @@ export class Database {
    * @throws Error where a package or the server is missing, saying what to do
    */
   static async open(
-    { url, directory, schema }: CheckedClusterOptions,
+    { url, directory, schema, createSchema }: CheckedClusterOptions,
     report: (error: Error) => void,
   ): Promise<Database> {
     const other = otherThanNode();
@@ -57,8 +75,11 @@ export class Database {
       throw new Error("this needs pg-boss 12.38 or newer, and an older one is installed: npm install pg-boss@12");
     }
     const common: ConstructorOptions = {
-      schema,
+      schema: quoted(schema),
       schedule: false,
+      migrate: createSchema,
+      // Only the owner of the tables may.
+      reindex: createSchema,
       superviseIntervalSeconds: SUPERVISE_EVERY,
       monitorIntervalSeconds: SUPERVISE_EVERY,
       registerInstance: false,
@@ -87,23 +108,69 @@ export class Database {
     const database = new Database(boss, schema, embedded, unlock);
     // Once it is being closed, statements of pg-boss's own that are cut off are no news.
     boss.on("error", (error: unknown) => {
-      if (!database.#closed) report(isInstance(error, Error) ? error : new Error(messageOf(error), { cause: error }));
+      if (database.#closed) return;
+      const message = messageOf(error);
+      if (message !== UNHEARD) return report(isInstance(error, Error) ? error : new Error(message, { cause: error }));
+      // It would be lost again and again.
+      void database.#stopListening();
+      report(
+        new Error(
+          "the database's notifications don't arrive, as behind a pooler in transaction mode; it is asked every second instead",
+          { cause: error },
+        ),
+      );
     });
     try {
       await boss.start();
     } catch (error) {
       await database.close();
-      throw new Error(`cannot open the database: ${messageOf(error)}; is it running, and is url right?`, {
-        cause: error,
-      });
+      const message = messageOf(error);
+      if (message in NOT_AS_NEEDED) throw database.schemaError(NOT_AS_NEEDED[message], error);
+      const isAllowed = (error as { code?: unknown }).code !== NOT_ALLOWED;
+      const hint = isAllowed
+        ? "is it running, and is url right?"
+        : "has the role the grants that docs/cluster.md lists?";
+      throw new Error(`cannot open the database: ${message}; ${hint}`, { cause: error });
     }
     return database;
   }
 
-  /** Runs one statement. */
+  /**
+   * Runs one statement.
+   *
+   * @throws ClusterSchemaError; whatever else the database does
+   */
   async query<Row>(text: string, values: unknown[] = []): Promise<Row[]> {
-    const { rows } = await this.boss.getDb().executeSql(text, values);
-    return rows as Row[];
+    try {
+      const { rows } = await this.boss.getDb().executeSql(text, values);
+      return rows as Row[];
+    } catch (error) {
+      throw this.explain(error);
+    }
+  }
+
+  /** In place of what the database says when it lacks the schema, or part of it, an error that says what to do. */
+  explain<E>(error: E): E | ClusterSchemaError {
+    const { code, cause } = (error ?? {}) as { code?: unknown; cause?: { code?: unknown } };
+    if (MISSING.includes(String(code ?? cause?.code))) {
+      return this.schemaError("is not in the database, or lacks tables that a cluster needs", error);
+    }
+    const queue = isInstance(error, Error) ? /^Queue jobs\/(.*) does not exist$/.exec(error.message)?.[1] : undefined;
+    if (queue === undefined) return error;
+    return this.schemaError(`has no queue for the jobs of module ${queue}`, error);
+  }
+
+  /** @param what what is the matter with the schema, such as "has no tables" */
+  schemaError(what: string, cause?: unknown): ClusterSchemaError {
+    return new ClusterSchemaError(this.#schema, `schema "${this.#schema}" ${what}`, { cause });
+  }
+
+  /** Waits until the indexes are there that newer versions of pg-boss add to tables: it builds these while others use them. */
+  async indexed(): Promise<void> {
+    const isUnderWay = ({ status }: { status: string }) => status === "pending" || status === "in_progress";
+    while ((await this.boss.getBamStatus()).some(isUnderWay)) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
+    }
   }
 
   /**
@@ -116,7 +183,8 @@ export class Database {
       try {
         return await this.#transaction(steps);
       } catch (error) {
-        if (tries === MOST_TRIES || !ROLLED_BACK.includes(String((error as { code?: unknown }).code))) throw error;
+        if (tries < MOST_TRIES && ROLLED_BACK.includes(String((error as { code?: unknown }).code))) continue;
+        throw this.explain(error);
       }
     }
   }
@@ -156,7 +224,8 @@ export class Database {
     onReconnect: () => void,
   ): Promise<() => Promise<void>> {
     const handle = await this.boss.getDb().listen!(channel, onNotification, onReconnect);
-    return () => handle.close();
+    this.#stopListening = () => handle.close();
+    return this.#stopListening;
   }
 
   /** Closes the connections. Others go on with the jobs. */
@@ -167,6 +236,10 @@ export class Database {
     await this.#embedded?.close();
     this.#unlock();
   }
+}
+
+function quoted(name: string): string {
+  return `"${name}"`;
 }
 
 async function optional<M>(name: string, install: string, load: () => Promise<M>): Promise<M> {

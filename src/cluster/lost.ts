@@ -60,7 +60,7 @@ export class Lost {
   }
 
   async #look(): Promise<void> {
-    const { boss, schema } = this.#database;
+    const { boss, schemaInSql: schema } = this.#database;
     await this.#takeBackNotes();
     const silent = `j.name = ANY($1) AND j.state = 'active'
       AND j.heartbeat_on < ${schema}.job_now() - interval '${HEARTBEAT} seconds'`;
@@ -86,7 +86,7 @@ export class Lost {
   async #takeBackNotes(): Promise<void> {
     const attempts = neverBegun();
     if (attempts.length === 0) return;
-    const { schema } = this.#database;
+    const { schemaInSql: schema } = this.#database;
     await this.#database.query(
       `UPDATE ${schema}.job SET data = data - 'begun'
       WHERE name = ANY($1) AND id = ANY($2::uuid[]) AND state = 'active' AND id || ':' || retry_count = ANY($3)
@@ -97,7 +97,7 @@ export class Lost {
 
   /** Makes suspects of jobs in hand whose thread was lost together with others. */
   async suspect(queue: string, attempts: readonly Attempt[]): Promise<void> {
-    const { schema } = this.#database;
+    const { schemaInSql: schema } = this.#database;
     await this.#database.transaction(async (sql) => {
       await forgive(
         sql,
@@ -111,7 +111,7 @@ export class Lost {
 
   /** Whether there are suspects that may begin. */
   async anySuspect(): Promise<boolean> {
-    const { schema } = this.#database;
+    const { schemaInSql: schema } = this.#database;
     const [{ any }] = await this.#database.query<{ any: boolean }>(
       `SELECT EXISTS (SELECT 1 FROM ${schema}.job WHERE name = ANY($1) AND state < 'active' AND NOT blocked
         AND priority < ${LEAST_PRIORITY} AND start_after <= ${schema}.job_now()) AS any`,
@@ -123,7 +123,7 @@ export class Lost {
   /** Notes that jobs are about to begin. @returns the ids of those that are still this worker's */
   async noteBegun(queue: string, attempts: readonly Attempt[]): Promise<ReadonlySet<string>> {
     const rows = await this.#database.query<{ id: string }>(
-      `UPDATE ${this.#database.schema}.job SET data = data || jsonb_build_object('begun', retry_count)
+      `UPDATE ${this.#database.schemaInSql}.job SET data = data || jsonb_build_object('begun', retry_count)
       WHERE name = $1 AND id = ANY($2::uuid[]) AND state = 'active' AND id || ':' || retry_count = ANY($3) RETURNING id`,
       [queue, attempts.map(({ id }) => id), attempts.map(attemptKey)],
     );

@@ -76,6 +76,12 @@ export async function createQueues(boss: PgBoss, queues: readonly string[]): Pro
   }
 }
 
+/** Queues of these modules that are not there. */
+export async function missingQueues(boss: PgBoss, queues: readonly string[]): Promise<string[]> {
+  const there = new Set((await boss.getQueues([FAILED_QUEUE, ...queues])).map(({ name }) => name));
+  return [FAILED_QUEUE, ...queues].filter((queue) => !there.has(queue));
+}
+
 const PRIORITIES = { high: 1, normal: 0, low: -1 };
 /** Seconds until a job that failed is tried again, as pg-boss counts them: 1 to 2, then 2 to 4, and so on. */
 const RETRY_AFTER = 1;

@@ -12,8 +12,8 @@ import { failureToText } from "./values.js";
 const LAST_TRIES = 3;
 /** Characters of results in one write, and a bit more. */
 const MOST_TEXT = 2 ** 24;
-/** Errors of PostgreSQL that have nothing to do with what was written: connections, resources, rollbacks, operators. */
-const PASSING = /^(08|25006|40|53|55|57|58|XX)/;
+/** Errors of PostgreSQL that have nothing to do with what was written: connections, resources, rollbacks, operators, a schema that is not there. */
+const PASSING = /^(08|25006|3F000|40|42P01|42883|42704|53|55|57|58|XX)/;
 
 export class Settler {
   readonly #database: Database;
@@ -126,7 +126,7 @@ export class Settler {
     if (failed.length === 0) return;
     await this.#database.transaction(async (sql) => {
       for (const [queue, each] of grouped(failed, (held) => held.queue)) {
-        await failJobs(boss, sql, this.#database.schema, queue, each);
+        await failJobs(boss, sql, this.#database.schemaInSql, queue, each);
       }
     });
   }

@@ -73,21 +73,27 @@ export class Store {
   /** Plans of runs, the latest asked for last. */
   readonly #plans = new Map<string, Plan>();
 
-  constructor(database: Database) {
+  /** @param schema its name, which the channel has */
+  constructor(database: Database, schema: string) {
     this.#database = database;
-    this.#runs = `${database.schema}.heddle_run`;
-    this.#outcomes = `${database.schema}.heddle_outcome`;
-    this.channel = `heddle_${database.schema}`;
+    this.#runs = `${database.schemaInSql}.heddle_run`;
+    this.#outcomes = `${database.schemaInSql}.heddle_outcome`;
+    this.channel = `heddle_${schema}`;
+  }
+
+  /** Whether the tables are there. */
+  async isThere(): Promise<boolean> {
+    const [{ there }] = await this.#database.query<{ there: boolean }>(
+      "SELECT to_regclass($1) IS NOT NULL AND to_regclass($2) IS NOT NULL AS there",
+      [this.#runs, this.#outcomes],
+    );
+    return there;
   }
 
   /** Creates the tables, unless they are there. */
   async create(): Promise<void> {
     // Even where they are there, creating them would wait for all who write to them.
-    const [{ there }] = await this.#database.query<{ there: boolean }>(
-      "SELECT to_regclass($1) IS NOT NULL AND to_regclass($2) IS NOT NULL AS there",
-      [this.#runs, this.#outcomes],
-    );
-    if (there) return;
+    if (await this.isThere()) return;
     await this.#database.transaction(async (sql) => {
       // Settles who creates them where several processes start at once.
       await sql.executeSql("SELECT pg_advisory_xact_lock(hashtext($1))", [this.#runs]);
@@ -214,7 +220,7 @@ export class Store {
    */
   async lacking(run: string, size: number, queues: readonly string[]): Promise<string[]> {
     const rows = await this.#database.query<{ fn: string }>(
-      `SELECT DISTINCT group_id AS fn FROM ${this.#database.schema}.job
+      `SELECT DISTINCT group_id AS fn FROM ${this.#database.schemaInSql}.job
       WHERE name = ANY($1) AND id BETWEEN $2 AND $3 AND state < 'active' AND group_id IS NOT NULL ORDER BY fn`,
       [queues, jobIdOf(run, 0), jobIdOf(run, size - 1)],
     );

@@ -472,7 +472,7 @@ export class ClusterWorker {
     }
     await this.#database.transaction(async (sql) => {
       for (const [queue, some] of grouped(all, (held) => held.queue)) {
-        await giveBackJobs(sql, this.#database.schema, queue, some, lacking);
+        await giveBackJobs(sql, this.#database.schemaInSql, queue, some, lacking);
       }
       await this.#store.notify(sql, READY);
     });
