@@ -38,7 +38,7 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
   readonly #functions: ClusterFunctions;
   readonly #connection: Connection;
   readonly #workers = new Set<ClusterWorker>();
-  #unlisten: () => Promise<void> = async () => {};
+  #unlisten: () => void | Promise<void> = () => {};
   #closing: Promise<void> | undefined;
   #reported = { message: "", at: 0 };
 
@@ -79,7 +79,6 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
       await store.create();
       await createQueues(database.boss, this.#functions.queues);
       this.#unlisten = await database.listen(
-        store.channel,
         (payload) => this.#heard(payload),
         () => this.#mayHaveMissed(),
       );
@@ -188,7 +187,7 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
   async #close(): Promise<void> {
     await Promise.all([...this.#workers].map((worker) => worker.stop()));
     this.#connection.watch.close();
-    await this.#unlisten().catch(() => {});
+    await this.#unlisten();
     await this.#connection.database.close();
   }
 

@@ -5,6 +5,7 @@ import { otherThanNode } from "../platform/node.js";
 import { isInstance } from "../values/describe.js";
 import { lockDirectory } from "./lock.js";
 import type { CheckedClusterOptions } from "./options.js";
+import { Server } from "./server.js";
 
 /** Runs statements: in the open, or within a transaction. Also what pg-boss takes to run its own there. */
 export type Sql = Pick<Db, "executeSql">;
@@ -13,13 +14,6 @@ export type Sql = Pick<Db, "executeSql">;
 const SUPERVISE_EVERY = 5;
 /** How often it deletes jobs that have ended long ago, in seconds. */
 const MAINTAIN_EVERY = 600;
-/** Passed on to pg, in milliseconds: a server that has vanished must not be waited for for ever. */
-const CONNECTION = {
-  connectionTimeoutMillis: 10_000,
-  query_timeout: 300_000,
-  keepAlive: true,
-  keepAliveInitialDelayMillis: 10_000,
-};
 /** Tries of a transaction that the database has rolled back because of others. */
 const MOST_TRIES = 5;
 /** Errors of PostgreSQL: serialization failure, deadlock. */
@@ -28,13 +22,21 @@ const ROLLED_BACK = ["40001", "40P01"];
 export class Database {
   readonly boss: PgBoss;
   readonly schema: string;
+  readonly #server: Server | undefined;
   readonly #embedded: PGlite | undefined;
   readonly #unlock: () => void;
   #closed = false;
 
-  private constructor(boss: PgBoss, schema: string, embedded: PGlite | undefined, unlock: () => void) {
+  private constructor(
+    boss: PgBoss,
+    schema: string,
+    server: Server | undefined,
+    embedded: PGlite | undefined,
+    unlock: () => void,
+  ) {
     this.boss = boss;
     this.schema = schema;
+    this.#server = server;
     this.#embedded = embedded;
     this.#unlock = unlock;
   }
@@ -64,6 +66,13 @@ export class Database {
       registerInstance: false,
       maintenanceIntervalSeconds: MAINTAIN_EVERY,
     };
+    let database: Database | undefined;
+    // Once it is being closed, statements that are cut off are no news.
+    const tell = (error: unknown) => {
+      if (database?.closed) return;
+      report(isInstance(error, Error) ? error : new Error(messageOf(error), { cause: error }));
+    };
+    let server: Server | undefined;
     let embedded: PGlite | undefined;
     let unlock = () => {};
     let boss: PgBoss;
@@ -82,22 +91,23 @@ export class Database {
       }
       boss = new PgBoss({ ...common, backend: "pglite", db: fromPglite(embedded) });
     } else {
-      boss = new PgBoss({ ...common, ...CONNECTION, connectionString: url });
+      server = await Server.open(url, channelOf(schema), tell).catch(cannotOpen);
+      boss = new PgBoss({ ...common, db: server });
     }
-    const database = new Database(boss, schema, embedded, unlock);
-    // Once it is being closed, statements of pg-boss's own that are cut off are no news.
-    boss.on("error", (error: unknown) => {
-      if (!database.#closed) report(isInstance(error, Error) ? error : new Error(messageOf(error), { cause: error }));
-    });
+    database = new Database(boss, schema, server, embedded, unlock);
+    boss.on("error", tell);
     try {
       await boss.start();
     } catch (error) {
       await database.close();
-      throw new Error(`cannot open the database: ${messageOf(error)}; is it running, and is url right?`, {
-        cause: error,
-      });
+      cannotOpen(error);
     }
     return database;
+  }
+
+  /** Whether it has been, or is being, closed. */
+  get closed(): boolean {
+    return this.#closed;
   }
 
   /** Runs one statement. */
@@ -133,29 +143,21 @@ export class Database {
         }),
       );
     }
-    const transaction = await this.boss.getDb().beginTransaction!();
-    try {
-      const result = await steps(transaction.db);
-      await transaction.commit();
-      return result;
-    } catch (error) {
-      await transaction.rollback();
-      throw error;
-    }
+    return await this.#server!.transaction(steps);
   }
 
   /**
-   * Hears what others notify of.
+   * Hears what others notify of on its channel.
    *
    * @param onReconnect called when it begins, and whenever something may have been missed
    * @returns how to end it
    */
   async listen(
-    channel: string,
     onNotification: (payload: string) => void,
     onReconnect: () => void,
-  ): Promise<() => Promise<void>> {
-    const handle = await this.boss.getDb().listen!(channel, onNotification, onReconnect);
+  ): Promise<() => void | Promise<void>> {
+    if (this.#server !== undefined) return this.#server.hear({ onNotification, onReconnect });
+    const handle = await this.boss.getDb().listen!(channelOf(this.schema), onNotification, onReconnect);
     return () => handle.close();
   }
 
@@ -164,6 +166,7 @@ export class Database {
     if (this.#closed) return;
     this.#closed = true;
     await this.boss.stop({ graceful: false }).catch(() => {});
+    await this.#server?.close();
     await this.#embedded?.close();
     this.#unlock();
   }
@@ -176,6 +179,15 @@ async function optional<M>(name: string, install: string, load: () => Promise<M>
     if (!isInstance(error, Error) || (error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw error;
     throw new Error(`this needs the package ${name}: npm install ${install}`, { cause: error });
   }
+}
+
+/** The channel on which all that share a schema are told of what is new. */
+export function channelOf(schema: string): string {
+  return `heddle_${schema}`;
+}
+
+function cannotOpen(error: unknown): never {
+  throw new Error(`cannot open the database: ${messageOf(error)}; is it running, and is url right?`, { cause: error });
 }
 
 /** Also of an error for each address that was tried, which has no message of its own. */

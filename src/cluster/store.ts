@@ -2,7 +2,7 @@
  * Runs and outcomes, in two tables beside pg-boss's own. A job's first outcome counts: an attempt that comes later, as
  * the first one's worker was slow or lost, changes nothing.
  */
-import type { Database, Sql } from "./database.js";
+import { channelOf, type Database, type Sql } from "./database.js";
 import { UnknownRunError } from "./errors.js";
 import { jobIdOf } from "./ids.js";
 import { FORMAT, Plan } from "./plan.js";
@@ -58,8 +58,7 @@ export class Store {
   readonly #database: Database;
   readonly #runs: string;
   readonly #outcomes: string;
-  /** The channel on which workers and runs are told of what is new. */
-  readonly channel: string;
+  readonly #channel: string;
   /** Plans of runs, the latest asked for last. */
   readonly #plans = new Map<string, Plan>();
 
@@ -67,7 +66,7 @@ export class Store {
     this.#database = database;
     this.#runs = `${database.schema}.heddle_run`;
     this.#outcomes = `${database.schema}.heddle_outcome`;
-    this.channel = `heddle_${database.schema}`;
+    this.#channel = channelOf(database.schema);
   }
 
   /** Creates the tables, unless they are there. */
@@ -107,7 +106,7 @@ export class Store {
 
   /** Tells all who listen, once the transaction commits. */
   async notify(sql: Sql, payload: string): Promise<void> {
-    await sql.executeSql("SELECT pg_notify($1, $2)", [this.channel, payload]);
+    await sql.executeSql("SELECT pg_notify($1, $2)", [this.#channel, payload]);
   }
 
   /**
@@ -127,7 +126,7 @@ export class Store {
         ON CONFLICT DO NOTHING RETURNING run, job, state
       ), counted AS (${this.#count("added")})
       SELECT count(*) FROM counted`,
-      [column("run"), column("job"), column("state"), column("value"), column("first"), this.channel],
+      [column("run"), column("job"), column("state"), column("value"), column("first"), this.#channel],
     );
   }
 
@@ -142,7 +141,7 @@ export class Store {
         ON CONFLICT DO NOTHING RETURNING run, job, state
       ), counted AS (${this.#count("added", "$2")})
       SELECT job FROM added LEFT JOIN counted ON run = id`,
-      [run, this.channel],
+      [run, this.#channel],
     );
     return rows.map(({ job }) => job);
   }
