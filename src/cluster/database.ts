@@ -21,6 +21,8 @@ const ROLLED_BACK = ["40001", "40P01"];
 
 export class Database {
   readonly boss: PgBoss;
+  /** Of the server; undefined: the database is embedded. */
+  readonly url: string | undefined;
   readonly schema: string;
   readonly #server: Server | undefined;
   readonly #embedded: PGlite | undefined;
@@ -29,12 +31,13 @@ export class Database {
 
   private constructor(
     boss: PgBoss,
-    schema: string,
+    { url, schema }: CheckedClusterOptions,
     server: Server | undefined,
     embedded: PGlite | undefined,
     unlock: () => void,
   ) {
     this.boss = boss;
+    this.url = url;
     this.schema = schema;
     this.#server = server;
     this.#embedded = embedded;
@@ -47,10 +50,8 @@ export class Database {
    * @param report called with errors outside of any call, such as lost connections
    * @throws Error where a package or the server is missing, saying what to do
    */
-  static async open(
-    { url, directory, schema }: CheckedClusterOptions,
-    report: (error: Error) => void,
-  ): Promise<Database> {
+  static async open(options: CheckedClusterOptions, report: (error: Error) => void): Promise<Database> {
+    const { url, directory, schema } = options;
     const other = otherThanNode();
     if (other !== undefined) throw new Error(`heddle/cluster runs on Node 20.19 and newer; this is ${other}`);
     const { PgBoss, fromPglite } = await optional("pg-boss", "pg-boss@12", () => import("pg-boss"));
@@ -94,7 +95,7 @@ export class Database {
       server = await Server.open(url, channelOf(schema), tell).catch(cannotOpen);
       boss = new PgBoss({ ...common, db: server });
     }
-    database = new Database(boss, schema, server, embedded, unlock);
+    database = new Database(boss, options, server, embedded, unlock);
     boss.on("error", tell);
     try {
       await boss.start();

@@ -11,9 +11,11 @@ import { earlierThan, resultsFor } from "./earlier.js";
 import { Failures } from "./failures.js";
 import { type ClusterFunctions, labelOf } from "./functions.js";
 import { grouped } from "./grouped.js";
+import { Heartbeat } from "./heartbeat.js";
 import { type Held, HeldJobs } from "./held.js";
 import { placeOf } from "./ids.js";
 import { type LocalOptions, LocalSystem } from "./local.js";
+import { addressOfPg } from "./pg.js";
 import { giveBackJobs, HEARTBEAT, type JobData, nameOf, READY } from "./queues.js";
 import { Settler } from "./settler.js";
 import { COMPLETED, type Store } from "./store.js";
@@ -44,6 +46,8 @@ export class ClusterWorker {
   readonly #held = new HeldJobs();
   readonly #settler: Settler;
   readonly #failures: Failures;
+  /** Says that the jobs in hand are worked at. An embedded database is on this thread itself, and would not hear it. */
+  readonly #heartbeat: Heartbeat | undefined;
   readonly #touching: NodeJS.Timeout;
   #touches: Promise<void> | undefined;
   /** How many jobs to hold, asynchronous ones apart, until what came of them is written. */
@@ -92,6 +96,11 @@ export class ClusterWorker {
     this.#capacity = new Capacity(local.threads);
     this.#failures = new Failures(database, store, report);
     this.#settler = new Settler(database, store, report, (settled, failed) => this.#onSettled(settled, failed));
+    const { url, schema } = database;
+    if (url !== undefined) {
+      const start = { pg: addressOfPg(), url, schema, every: TOUCH_EVERY };
+      this.#heartbeat = new Heartbeat(start, this.#held, report, (held) => this.#lost(held));
+    }
     this.#touching = setInterval(() => {
       this.#touches ??= this.#touch().finally(() => {
         this.#touches = undefined;
@@ -292,23 +301,29 @@ export class ClusterWorker {
     this.wake();
   }
 
-  /** Says that the jobs in hand are worked at. Those that are no longer this worker's are asked to stop. */
+  /** Gives back what waits and, where no thread does, says that the jobs in hand are worked at. */
   async #touch(): Promise<void> {
     try {
       await this.#giveBackWaiting();
+      if (this.#heartbeat !== undefined) return;
       for (const [queue, some] of grouped(this.#held, (held) => held.queue)) {
         const { settled } = (await this.#database.boss.touch(queue, some)) as { settled?: readonly string[] };
         if (settled === undefined) continue;
         const still = new Set(settled);
         for (const held of some) {
-          if (still.has(held.id) || this.#settler.has(held) || !this.#held.remove(held)) continue;
-          held.abort.abort(new DOMException("the job was cancelled, or given to another worker", "AbortError"));
-          this.wake();
+          if (!still.has(held.id)) this.#lost(held);
         }
       }
     } catch (error) {
       this.#report(error as Error);
     }
+  }
+
+  /** A job is no longer this worker's: it is asked to stop. */
+  #lost(held: Held): void {
+    if (this.#settler.has(held) || !this.#held.remove(held)) return;
+    held.abort.abort(new DOMException("the job was cancelled, or given to another worker", "AbortError"));
+    this.wake();
   }
 
   /** Jobs that wait behind long ones may begin sooner elsewhere. */
@@ -339,6 +354,7 @@ export class ClusterWorker {
     this.#failAsStopped([...this.#held].filter((held) => !this.#settler.has(held)));
     await this.#settler.close();
     await this.#failures.close();
+    await this.#heartbeat?.close();
     this.#held.clear();
     this.#isStopped();
   }

@@ -23,7 +23,7 @@ export async function lossyProxy(t: TestContext, url: string): Promise<LossyProx
   const there = new URL(url);
   let losing = false;
   let late = 0;
-  let swallowing: { which: (sent: Buffer) => boolean; lost: Set<Socket>; givenUp: number } | undefined;
+  let swallowing: { which: ((sent: Buffer) => boolean) | undefined; lost: Set<Socket>; givenUp: number } | undefined;
   const clients = new Set<Socket>();
   const open = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (client) => {
@@ -35,7 +35,8 @@ export async function lossyProxy(t: TestContext, url: string): Promise<LossyProx
     /** Whether it is lost: once it is, all that comes later is, too. */
     const isLost = (sent?: Buffer) => {
       const now = swallowing;
-      if (lost || now === undefined || (sent !== undefined && !now.which(sent))) return lost;
+      if (lost || now === undefined) return lost;
+      if (now.which !== undefined && (sent === undefined || !now.which(sent))) return false;
       lost = true;
       now.lost.add(client);
       client.once("close", () => now.givenUp++);
@@ -55,7 +56,7 @@ export async function lossyProxy(t: TestContext, url: string): Promise<LossyProx
     });
     upstream.on("data", (data) => {
       if (cut) client.destroy();
-      else if (!lost) pass(client, data);
+      else if (!isLost()) pass(client, data);
     });
     for (const [end, other] of [[client, upstream] as const, [upstream, client] as const]) {
       end.on("error", () => {});
@@ -79,7 +80,7 @@ export async function lossyProxy(t: TestContext, url: string): Promise<LossyProx
     loseNextCommit: () => {
       losing = true;
     },
-    swallow: (which = () => true) => {
+    swallow: (which) => {
       const mine = { which, lost: new Set<Socket>(), givenUp: 0 };
       swallowing = mine;
       return {
