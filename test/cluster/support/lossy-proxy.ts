@@ -23,7 +23,9 @@ export async function lossyProxy(t: TestContext, url: string): Promise<LossyProx
   const there = new URL(url);
   let losing = false;
   let late = 0;
-  let swallowing: { which: ((sent: Buffer) => boolean) | undefined; lost: Set<Socket>; givenUp: number } | undefined;
+  let swallowing:
+    | { which: ((sent: Buffer) => boolean) | undefined; lost: Set<Socket>; givenUp: Set<Socket> }
+    | undefined;
   const clients = new Set<Socket>();
   const open = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (client) => {
@@ -39,7 +41,8 @@ export async function lossyProxy(t: TestContext, url: string): Promise<LossyProx
       if (now.which !== undefined && (sent === undefined || !now.which(sent))) return false;
       lost = true;
       now.lost.add(client);
-      client.once("close", () => now.givenUp++);
+      client.once("end", () => client.destroy());
+      client.once("close", () => now.givenUp.add(client));
       return true;
     };
     const pass = (to: Socket, data: Buffer) => {
@@ -81,11 +84,11 @@ export async function lossyProxy(t: TestContext, url: string): Promise<LossyProx
       losing = true;
     },
     swallow: (which) => {
-      const mine = { which, lost: new Set<Socket>(), givenUp: 0 };
+      const mine = { which, lost: new Set<Socket>(), givenUp: new Set<Socket>() };
       swallowing = mine;
       return {
         swallowed: () => mine.lost.size,
-        givenUp: () => mine.givenUp,
+        givenUp: () => mine.givenUp.size,
         end: () => {
           swallowing = undefined;
         },
