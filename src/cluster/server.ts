@@ -252,18 +252,18 @@ export class Server implements Pick<Db, "executeSql"> {
   }
 
   #turn(): void {
-    for (const wait of [...this.#waits]) if (++wait.turns > wait.most) this.#drop(wait);
+    for (const wait of [...this.#waits]) if (++wait.turns > wait.most) this.#drop(wait, silent(wait));
   }
 
   /** Drops its connection. */
-  #drop({ connection, turns }: Wait): void {
+  #drop({ connection }: Wait, error: Error): void {
     if (connection.backend !== undefined) this.#left.push(connection.backend);
-    connection.socket.destroy(silent(turns));
+    connection.socket.destroy(error);
   }
 
   /** Drops what may have been lost with another: connections that are idle. @param all also those that wait for an answer */
   #distrust(error: Error, all: boolean): void {
-    if (all) for (const wait of this.#waits) if (wait.most === Number.POSITIVE_INFINITY) this.#drop(wait);
+    if (all) for (const wait of this.#waits) if (wait.most === Number.POSITIVE_INFINITY) this.#drop(wait, error);
     for (const { socket } of this.#idle) socket.destroy(error);
   }
 
@@ -289,14 +289,15 @@ export class Server implements Pick<Db, "executeSql"> {
       } catch (caught) {
         const error = connection?.lost ?? (caught as Error);
         this.#report(error);
-        this.#distrust(error, connection === undefined);
+        // That it takes no more connections is an answer, too.
+        this.#distrust(error, connection === undefined && !("severity" in error));
         connection?.socket.destroy();
         // Was it this connection alone? A new one tells.
         if (connection === undefined) await this.#rest(backoff.next());
         connection = undefined;
       }
     }
-    await connection?.end();
+    void connection?.end();
   }
 
   /** Drops connections with statements at which the server does not work. */
@@ -325,8 +326,9 @@ export class Server implements Pick<Db, "executeSql"> {
       wait.doubts = idle.has(wait) && bytesRead === wait.received ? wait.doubts + 1 : 0;
       wait.received = bytesRead;
       if (wait.doubts < wait.mostDoubts || !this.#waits.has(wait)) continue;
-      this.#drop(wait);
-      this.#distrust(silent(wait.turns), false);
+      const error = silent(wait);
+      this.#drop(wait, error);
+      this.#distrust(error, false);
     }
   }
 
@@ -342,7 +344,7 @@ export class Server implements Pick<Db, "executeSql"> {
   }
 }
 
-function silent(turns: number): Error {
+function silent({ turns }: Wait): Error {
   return new Error(`the database has not answered for ${(turns * TURN) / 1000} seconds: the connection was dropped`);
 }
 
