@@ -42,7 +42,7 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
   readonly #functions: ClusterFunctions;
   readonly #connection: Connection;
   readonly #workers = new Set<ClusterWorker>();
-  #unlisten: () => Promise<void> = async () => {};
+  #unlisten: () => void | Promise<void> = () => {};
   #closing: Promise<void> | undefined;
   #reported = { message: "", at: 0 };
 
@@ -63,7 +63,7 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
       if (cluster !== undefined) cluster.#report(error);
     };
     const database = await Database.open(checked, report);
-    const store = new Store(database, checked.schema);
+    const store = new Store(database);
     const created = new Cluster(checked, functions, { database, store, watch: new Watch(store, report) });
     cluster = created;
     await created.#open();
@@ -103,7 +103,6 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
         await createQueues(database.boss, this.#functions.queues);
       } else await this.#checkSchema();
       this.#unlisten = await database.listen(
-        store.channel,
         (payload) => this.#heard(payload),
         () => this.#mayHaveMissed(),
       );
@@ -221,7 +220,7 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
   async #close(): Promise<void> {
     await Promise.all([...this.#workers].map((worker) => worker.stop()));
     this.#connection.watch.close();
-    await this.#unlisten().catch(() => {});
+    await this.#unlisten();
     await this.#connection.database.close();
   }
 

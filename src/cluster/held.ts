@@ -25,6 +25,9 @@ export interface Held {
 export class HeldJobs implements Iterable<Held> {
   readonly #byId = new Map<string, Held>();
   #asynchronous = 0;
+  /** Told of what is added, and removed one by one. */
+  onAdd: (held: Held) => void = () => {};
+  onRemove: (held: Held) => void = () => {};
 
   get count(): number {
     return this.#byId.size;
@@ -38,6 +41,7 @@ export class HeldJobs implements Iterable<Held> {
   add(held: Held): void {
     this.#byId.set(held.id, held);
     if (held.asynchronous) this.#asynchronous++;
+    this.onAdd(held);
   }
 
   /** Whether this attempt is in hand; a later one of the same job may be. */
@@ -50,6 +54,7 @@ export class HeldJobs implements Iterable<Held> {
     if (!this.has(held)) return false;
     this.#byId.delete(held.id);
     if (held.asynchronous) this.#asynchronous--;
+    this.onRemove(held);
     return true;
   }
 

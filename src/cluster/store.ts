@@ -2,7 +2,7 @@
  * Runs and outcomes, in two tables beside pg-boss's own. A job's first outcome counts: an attempt that comes later, as
  * the first one's worker was slow or lost, changes nothing.
  */
-import type { Database, Sql } from "./database.js";
+import { channelOf, type Database, type Sql } from "./database.js";
 import { UnknownRunError } from "./errors.js";
 import { jobIdOf } from "./ids.js";
 import { FORMAT, Plan } from "./plan.js";
@@ -68,17 +68,15 @@ export class Store {
   readonly #database: Database;
   readonly #runs: string;
   readonly #outcomes: string;
-  /** The channel on which workers and runs are told of what is new. */
-  readonly channel: string;
+  readonly #channel: string;
   /** Plans of runs, the latest asked for last. */
   readonly #plans = new Map<string, Plan>();
 
-  /** @param schema its name, which the channel has */
-  constructor(database: Database, schema: string) {
+  constructor(database: Database) {
     this.#database = database;
     this.#runs = `${database.schemaInSql}.heddle_run`;
     this.#outcomes = `${database.schemaInSql}.heddle_outcome`;
-    this.channel = `heddle_${schema}`;
+    this.#channel = channelOf(database.schema);
   }
 
   /** Whether the tables are there. */
@@ -123,7 +121,7 @@ export class Store {
 
   /** Tells all who listen, once the transaction commits. */
   async notify(sql: Sql, payload: string): Promise<void> {
-    await sql.executeSql("SELECT pg_notify($1, $2)", [this.channel, payload]);
+    await sql.executeSql("SELECT pg_notify($1, $2)", [this.#channel, payload]);
   }
 
   /**
@@ -143,7 +141,7 @@ export class Store {
         ON CONFLICT DO NOTHING RETURNING run, job, state
       ), counted AS (${this.#count("added")})
       SELECT count(*) FROM counted`,
-      [column("run"), column("job"), column("state"), column("value"), column("first"), this.channel],
+      [column("run"), column("job"), column("state"), column("value"), column("first"), this.#channel],
     );
   }
 
@@ -158,7 +156,7 @@ export class Store {
         ON CONFLICT DO NOTHING RETURNING run, job, state
       ), counted AS (${this.#count("added", "$2")})
       SELECT job FROM added LEFT JOIN counted ON run = id`,
-      [run, this.channel],
+      [run, this.#channel],
     );
     return rows.map(({ job }) => job);
   }

@@ -14,12 +14,14 @@ import type { Input } from "./execute.js";
 import { Failures } from "./failures.js";
 import { type ClusterFunctions, labelOf } from "./functions.js";
 import { grouped } from "./grouped.js";
+import { Heartbeat } from "./heartbeat.js";
 import { type Held, HeldJobs } from "./held.js";
 import { placeOf } from "./ids.js";
 import { Inputs } from "./inputs.js";
 import { type LocalOptions, LocalSystem } from "./local.js";
 import { LEAST_PRIORITY, Lost } from "./lost.js";
 import { Noting } from "./noting.js";
+import { addressOfPg } from "./pg.js";
 import { giveBackJobs, HEARTBEAT, type JobData, nameOf, READY } from "./queues.js";
 import { Settler } from "./settler.js";
 import { COMPLETED, type Store } from "./store.js";
@@ -55,6 +57,8 @@ export class ClusterWorker {
   readonly #inputs: Inputs;
   readonly #settler: Settler;
   readonly #failures: Failures;
+  /** Says that the jobs in hand are worked at. An embedded database is on this thread itself, and would not hear it. */
+  readonly #heartbeat: Heartbeat | undefined;
   readonly #touching: NodeJS.Timeout;
   #touches: Promise<void> | undefined;
   /** How many jobs to hold, asynchronous ones apart, until what came of them is written. */
@@ -121,6 +125,11 @@ export class ClusterWorker {
     });
     this.#failures = new Failures(database, store, report);
     this.#settler = new Settler(database, store, report, (settled, failed) => this.#onSettled(settled, failed));
+    const { url, schemaInSql: schema } = database;
+    if (url !== undefined) {
+      const start = { pg: addressOfPg(), url, schema, every: TOUCH_EVERY };
+      this.#heartbeat = new Heartbeat(start, this.#held, report, (held) => this.#taken(held));
+    }
     this.#touching = setInterval(() => {
       this.#touches ??= this.#touch().finally(() => {
         this.#touches = undefined;
@@ -410,23 +419,29 @@ export class ClusterWorker {
     this.wake();
   }
 
-  /** Says that the jobs in hand are worked at. Those that are no longer this worker's are asked to stop. */
+  /** Gives back what waits and, where no thread does, says that the jobs in hand are worked at. */
   async #touch(): Promise<void> {
     try {
       await this.#giveBackWaiting();
+      if (this.#heartbeat !== undefined) return;
       for (const [queue, some] of grouped(this.#held, (held) => held.queue)) {
         const { settled } = (await this.#database.boss.touch(queue, some)) as { settled?: readonly string[] };
         if (settled === undefined) continue;
         const still = new Set(settled);
         for (const held of some) {
-          if (still.has(held.id) || this.#settler.has(held) || !this.#held.remove(held)) continue;
-          held.abort.abort(new DOMException("the job was cancelled, or given to another worker", "AbortError"));
-          this.wake();
+          if (!still.has(held.id)) this.#taken(held);
         }
       }
     } catch (error) {
       this.#report(error as Error);
     }
+  }
+
+  /** A job is no longer this worker's: it is asked to stop. */
+  #taken(held: Held): void {
+    if (this.#settler.has(held) || !this.#held.remove(held)) return;
+    held.abort.abort(new DOMException("the job was cancelled, or given to another worker", "AbortError"));
+    this.wake();
   }
 
   /** Jobs that wait behind long ones may begin sooner elsewhere. */
@@ -459,6 +474,7 @@ export class ClusterWorker {
     await this.#failures.close();
     await this.#lost.close();
     this.#log?.close();
+    await this.#heartbeat?.close();
     this.#held.clear();
     this.#isStopped();
   }
