@@ -1,6 +1,6 @@
 /** A role that owns the schema, and one that has only the rights that docs/cluster.md lists. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Cluster, ClusterSchemaError } from "heddle/cluster";
@@ -82,12 +82,21 @@ test("heddle migrate takes no options of a worker's", HANGS, () => {
   }
 });
 
-test("heddle migrate ends when the indexes are there that a newer pg-boss adds", OPTIONS, () => {
+test("heddle migrate ends when the indexes are there that a newer pg-boss adds", OPTIONS, async (t) => {
   const options = freshSchema();
   assert.equal(heddle("migrate", options).status, 0);
   // As its own updates do it.
   sql(
     `SELECT ${options.schema}.job_table_run_async('late_index', 1, 'CREATE INDEX CONCURRENTLY late_index ON ${options.schema}.job_common (data)', 'job_common', NULL)`,
+  );
+  // The pass that builds them was just made, and else is due in a minute.
+  sql(`UPDATE ${options.schema}.version SET bam_on = NULL`);
+  // An index is there when all have ended who may have written before.
+  const table = `${options.schema}.job_common`;
+  const writes = spawn("psql", [options.url!, "-c", `BEGIN; LOCK ${table} IN ROW EXCLUSIVE MODE; SELECT pg_sleep(5)`]);
+  t.after(() => writes.kill("SIGKILL"));
+  await until(
+    () => sql(`SELECT 1 FROM pg_locks WHERE relation = '${table}'::regclass AND mode = 'RowExclusiveLock'`) !== "",
   );
   const { status, out } = heddle("migrate", options);
   assert.equal(status, 0, out);
