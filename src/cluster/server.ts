@@ -103,6 +103,7 @@ export class Server implements Pick<Db, "executeSql"> {
   #wake: () => void = () => {};
   /** Each transaction may have another session. */
   #pooled = false;
+  #unheardTold = false;
   #closed = false;
 
   /**
@@ -193,7 +194,6 @@ export class Server implements Pick<Db, "executeSql"> {
   /** Hears what others notify of, from now on. @returns how to end it */
   hear(listener: Listener): () => void {
     this.#listener = listener;
-    if (this.#pooled) this.#tellUnheard();
     listener.onReconnect();
     return () => {
       this.#listener = undefined;
@@ -242,10 +242,12 @@ export class Server implements Pick<Db, "executeSql"> {
     if (this.#pooled) return;
     this.#pooled = true;
     this.#left = [];
-    if (this.#listener !== undefined) this.#tellUnheard();
   }
 
+  /** Once somebody listens: who has just connected listens to errors, too, by the next time. */
   #tellUnheard(): void {
+    if (this.#listener === undefined || this.#unheardTold) return;
+    this.#unheardTold = true;
     this.#report(
       new Error(
         "the database's notifications don't arrive, as behind a pooler in transaction mode; it is asked every second instead",
@@ -330,7 +332,7 @@ export class Server implements Pick<Db, "executeSql"> {
   async #ask(connection: Connection): Promise<void> {
     const { rows: listening } = await this.#run(connection, LISTENS, [this.#channel], MOST_ASKING);
     if (listening.length === 0) this.#isPooled();
-    if (this.#pooled) return;
+    if (this.#pooled) return this.#tellUnheard();
     const ask = async (text: string, about: readonly Backend[]) => {
       const values = [about.map(({ pid }) => pid), about.map(({ since }) => since)];
       return (await this.#run(connection, text, values, MOST_ASKING)).rows;
