@@ -42,8 +42,8 @@ const MOST_LAYERS = 7;
 const MOST_WIDE = 40;
 const LARGEST = 1_000_000;
 const LEAST_LARGE = 100_000;
-/** Large results in a layer, at most: all may be the input of one job. */
-const MOST_LARGE = 6;
+/** One layer in so many is heavy: all its results are large, and the next one's first job takes them all. */
+const HEAVY = 20;
 /** In milliseconds. */
 const LONGEST_BUSY = 15;
 const LONGEST_WAIT = 1000;
@@ -60,17 +60,20 @@ export function randomPlan(random: Random, graph: number, folder: string): Plan 
   const character = random.of(CHARACTERS);
   const jobs: PlannedJob[] = [];
   let before: number[] = [];
+  let wasHeavy = false;
   for (let layers = 2 + random.below(MOST_LAYERS - 1); layers > 0; layers--) {
     const layer: number[] = [];
-    let large = 0;
+    const isHeavy = random.oneIn(HEAVY);
     for (let width = 1 + random.below(1 + random.below(MOST_WIDE)); width > 0; width--) {
-      const bytes = random.oneIn(12) && large++ < MOST_LARGE ? LEAST_LARGE + random.below(LARGEST - LEAST_LARGE) : 0;
+      const bytes = isHeavy || random.oneIn(15) ? LEAST_LARGE + random.below(LARGEST - LEAST_LARGE) : 0;
       layer.push(jobs.length);
       const kind = randomKind(random, character);
-      const prerequisites = randomPrerequisites(random, before, jobs.length);
+      const takesAll = wasHeavy && layer.length === 1;
+      const prerequisites = takesAll ? { inputs: before, after: [] } : randomPrerequisites(random, before, jobs.length);
       jobs.push(planned(random, kind, { folder, graph, job: jobs.length }, bytes, prerequisites, jobs));
     }
     before = layer;
+    wasHeavy = isHeavy;
   }
   return { graph, jobs, cancelAfter: random.oneIn(6) ? random.below(LATEST_CANCEL) : undefined };
 }
