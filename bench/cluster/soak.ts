@@ -13,6 +13,7 @@ import { Random } from "../soak/random.js";
 import { checkExecutions } from "./soak/check.js";
 import { Faults } from "./soak/faults.js";
 import { type Flight, fly } from "./soak/flight.js";
+import { killsIn } from "./soak/kills.js";
 import { Notes } from "./soak/notes.js";
 import { type Plan, randomPlan } from "./soak/plan.js";
 import { watchProgress } from "./soak/progress.js";
@@ -97,7 +98,8 @@ console.log(`|${"--:|".repeat(5 + ENDS.length + FAULTS.length + 1)}`);
 /** @param over of which runs to check the executions: files are read one after the other, in which others go on */
 function show(over: readonly Plan[]): void {
   notes.read();
-  for (const plan of over) checkExecutions(plan, notes, faults, tally);
+  const kills = killsIn(plans, notes);
+  for (const plan of over) checkExecutions(plan, notes, [faults, kills], tally);
   const troubles = Object.values(faults.counts).reduce((sum, count) => sum + count, 0);
   const counts = [flights.size, tally.graphs, tally.submitted, notes.count, ...ENDS.map((kind) => tally.ends[kind])];
   const cells = [...counts, ...FAULTS.map((fault) => tally.count(fault)), troubles];
@@ -119,7 +121,7 @@ const lanes = submitters
     while (performance.now() < end) {
       const plan = randomPlan(own, plans.length, notesFolder);
       plans.push(plan);
-      if (await fly({ monitor, notes, tally, flights }, cluster, plan)) landed.push(plan);
+      if (await fly({ monitor, notes, tally, flights, plans }, cluster, plan)) landed.push(plan);
     }
   });
 

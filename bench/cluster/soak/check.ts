@@ -1,6 +1,6 @@
 /** Whether what became of a graph is explained by what its jobs are and what was done to their workers. */
 import { isDeepStrictEqual } from "node:util";
-import { DependencyFailedError, JobCancelledError, JobFailedError, JobTimeoutError } from "heddle";
+import { DependencyFailedError, JobCancelledError, JobFailedError, JobTimeoutError, WorkerCrashedError } from "heddle";
 import type { Faults } from "./faults.js";
 import type { Execution, Notes } from "./notes.js";
 import { type Plan, type PlannedJob, resultOf } from "./plan.js";
@@ -20,7 +20,7 @@ export interface Flown {
   readonly cancelled: boolean;
 }
 
-export function checkOutcomes(flown: Flown, notes: Notes, tally: Tally): void {
+export function checkOutcomes(flown: Flown, notes: Notes, kills: Faults, tally: Tally): void {
   for (const [job, outcome] of flown.outcomes.entries()) {
     if (outcome === undefined) {
       tally.note("lost", `${nameOf(flown.plan, job)} has no outcome, and its run has ended`);
@@ -29,7 +29,7 @@ export function checkOutcomes(flown: Flown, notes: Notes, tally: Tally): void {
       checkResult(flown, job, outcome.value, notes, tally);
     } else {
       const executions = notes.of(flown.plan.graph, job);
-      const end = endOf(flown, job, outcome.error, executions);
+      const end = endOf(flown, job, outcome.error, executions, kills);
       if (end === undefined) {
         tally.note("wrong", `${nameOf(flown.plan, job)} ${tried(executions)} failed with ${textOf(outcome.error)}`);
       } else {
@@ -66,7 +66,13 @@ function isInnocent({ kind, options }: PlannedJob): boolean {
 }
 
 /** @returns which end a failure is, or undefined if nothing explains it */
-function endOf(flown: Flown, job: number, error: unknown, executions: readonly Execution[]): End | undefined {
+function endOf(
+  flown: Flown,
+  job: number,
+  error: unknown,
+  executions: readonly Execution[],
+  kills: Faults,
+): End | undefined {
   const { kind, inputs, after, options, place } = flown.plan.jobs[job];
   if (error instanceof DependencyFailedError) {
     const explained = executions.length === 0 && [...inputs, ...after].some((first) => !isDone(flown, first));
@@ -74,6 +80,10 @@ function endOf(flown: Flown, job: number, error: unknown, executions: readonly E
   }
   if (error instanceof JobCancelledError) return flown.cancelled ? "cancelled" : undefined;
   if (error instanceof JobTimeoutError) return options.timeout === undefined ? undefined : "timed out";
+  if (error instanceof WorkerCrashedError) {
+    const explained = executions.some(({ worker, begun }) => kills.between(worker, begun, Number.POSITIVE_INFINITY));
+    return explained ? "worker lost" : undefined;
+  }
   if (!(error instanceof JobFailedError)) return undefined;
   const cause = error.cause as Error;
   // What comes out of the database is an Error with its name.
@@ -83,7 +93,7 @@ function endOf(flown: Flown, job: number, error: unknown, executions: readonly E
 }
 
 /** Executions: whether each but a job's first is explained, and each began after an end of all that it depends on. */
-export function checkExecutions(plan: Plan, notes: Notes, faults: Faults, tally: Tally): void {
+export function checkExecutions(plan: Plan, notes: Notes, faults: readonly Faults[], tally: Tally): void {
   for (const [job, planned] of plan.jobs.entries()) {
     const executions = notes.of(plan.graph, job);
     const name = nameOf(plan, job);
@@ -110,13 +120,13 @@ export function checkExecutions(plan: Plan, notes: Notes, faults: Faults, tally:
 }
 
 /** Whether a job may begin again after this execution. */
-function isExplained(planned: PlannedJob, execution: Execution, next: Execution, faults: Faults): boolean {
+function isExplained(planned: PlannedJob, execution: Execution, next: Execution, faults: readonly Faults[]): boolean {
   const { kind, options, place } = planned;
   if (execution.threw || kind === "poison") return true;
   // It ran into its limit.
   const lasted = (execution.ended ?? next.begun) - execution.begun;
   if (options.timeout !== undefined && place.amount > options.timeout && lasted >= options.timeout) return true;
-  return faults.between(execution.worker, execution.begun, next.begun);
+  return faults.some((each) => each.between(execution.worker, execution.begun, next.begun));
 }
 
 function nameOf({ graph, jobs }: Plan, job: number): string {

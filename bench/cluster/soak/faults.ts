@@ -21,13 +21,18 @@ export class Faults {
 
   /** Something happens to this worker, or to all, from now on. @returns how to say that it is over */
   begin(victim: string): () => void {
-    const interval: Interval = { from: clock(), to: Number.POSITIVE_INFINITY };
-    const all = this.#byVictim.get(victim);
-    if (all === undefined) this.#byVictim.set(victim, [interval]);
-    else all.push(interval);
+    const interval = this.add(victim, clock(), Number.POSITIVE_INFINITY);
     return () => {
       interval.to = Math.min(interval.to, clock());
     };
+  }
+
+  add(victim: string, from: number, to: number): Interval {
+    const interval = { from, to };
+    const all = this.#byVictim.get(victim);
+    if (all === undefined) this.#byVictim.set(victim, [interval]);
+    else all.push(interval);
+    return interval;
   }
 
   /** Whether a worker had any trouble between these times. */

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Cluster, Run } from "heddle/cluster";
 import { checkOutcomes, type Outcome } from "./check.js";
+import { killsIn } from "./kills.js";
 import type { Notes } from "./notes.js";
 import { graphOf, type Plan } from "./plan.js";
 import type { Tally } from "./tally.js";
@@ -37,10 +38,16 @@ export interface Sky {
   readonly notes: Notes;
   readonly tally: Tally;
   readonly flights: Set<Flight>;
+  /** All that were to be submitted. */
+  readonly plans: readonly Plan[];
 }
 
 /** @param cluster who submits, perhaps through a proxy @returns whether it was submitted */
-export async function fly({ monitor, notes, tally, flights }: Sky, cluster: Cluster, plan: Plan): Promise<boolean> {
+export async function fly(
+  { monitor, notes, tally, flights, plans }: Sky,
+  cluster: Cluster,
+  plan: Plan,
+): Promise<boolean> {
   const run = await submit(monitor, cluster, plan, tally);
   if (run === undefined) return false;
   tally.graphs++;
@@ -56,7 +63,7 @@ export async function fly({ monitor, notes, tally, flights }: Sky, cluster: Clus
   if (report !== undefined) {
     const outcomes = await outcomesOf(run, plan);
     notes.read();
-    checkOutcomes({ plan, outcomes, cancelled: flight.cancelled }, notes, tally);
+    checkOutcomes({ plan, outcomes, cancelled: flight.cancelled }, notes, killsIn(plans, notes), tally);
     const { completed, failed, cancelled } = report;
     const done = outcomes.filter((outcome) => outcome !== undefined && "value" in outcome).length;
     if (completed !== done || completed + failed + cancelled !== plan.jobs.length) {
