@@ -1,7 +1,7 @@
 /**
- * Which of the noted jobs (noting.ts) have begun, in a file that outlives the process: a note in the database for each job
- * as it begins would cost far more than most jobs. When a process is gone, another one on the same machine reads its file,
- * and takes back the notes of what had not begun. When the machine is gone, all that was noted counts as begun.
+ * Which of a worker's jobs have begun, in a file that outlives the process: a note in the database for each job as it begins
+ * would cost far more than most jobs. When a process is gone, another one on the same machine reads its file. When the
+ * machine is gone, nobody knows: then what was noted in the database (noting.ts) counts as begun.
  *
  * A record of 64 bytes for each job: its attempt, as text, and in the last byte whether it has begun, which the thread
  * writes that runs it.
@@ -68,7 +68,7 @@ export class BeginLog {
     return { file: this.#file, position };
   }
 
-  /** The job has ended, or another worker may have it: from now on the file says nothing of it. */
+  /** What came of the job is written, or another worker may have it: from now on the file says nothing of it. */
   remove({ position }: Mark): void {
     writeSync(this.#fd, Buffer.alloc(RECORD), 0, RECORD, position);
     this.#free.push(position);
@@ -93,9 +93,16 @@ export function markBegun({ file, position }: Mark): void {
   writeSync(fd, BEGUN, 0, 1, position + BEGUN_AT);
 }
 
-/** The attempts that processes of this machine had noted, and not begun, when they came to an end. */
-export function neverBegun(): string[] {
-  const attempts: string[] = [];
+/** What processes of this machine had in hand when they came to an end. */
+export interface Remains {
+  /** Attempts, as `attemptKey` gives them. */
+  readonly begun: readonly string[];
+  readonly notBegun: readonly string[];
+}
+
+export function remains(): Remains {
+  const begun: string[] = [];
+  const notBegun: string[] = [];
   for (const name of namesIn(folder())) {
     const [place, pid] = name.split("-");
     if (place !== PLACE || isAlive(Number(pid))) continue;
@@ -103,15 +110,16 @@ export function neverBegun(): string[] {
     try {
       const records = readFileSync(file);
       for (let at = 0; at + RECORD <= records.length; at += RECORD) {
-        if (records[at] === 0 || records[at + BEGUN_AT] !== 0) continue;
-        attempts.push(records.toString("latin1", at, records.indexOf(0, at)));
+        if (records[at] === 0) continue;
+        const attempt = records.toString("latin1", at, records.indexOf(0, at));
+        (records[at + BEGUN_AT] === 0 ? notBegun : begun).push(attempt);
       }
       if (Date.now() - statSync(file).mtimeMs > OLD) rmSync(file, { force: true });
     } catch {
       // Another process has just removed it.
     }
   }
-  return attempts;
+  return { begun, notBegun };
 }
 
 function folder(): string {

@@ -124,7 +124,7 @@ function textOf({ sourceOutput, sourceRetryCount, data }: JobWithMetadata<JobDat
   const { failure = data.failure, value } = (sourceOutput ?? {}) as { failure?: string; value?: { message?: string } };
   const why = value?.message ?? "its worker was lost";
   if (failure !== undefined && LOST[why] === undefined) return failure;
-  const attempt = (sourceRetryCount ?? 0) + 1 - (data.forgiven ?? 0);
+  const attempt = (sourceRetryCount ?? 0) + 1 - (data.forgiven ?? 0) - (data.returned ?? 0);
   const error = new WorkerLostError(`${LOST[why] ?? why}; this was attempt ${attempt}, and the last one`);
   const lost: Failure = { kind: "threw", job: name, error };
   return failureToText(lost);

@@ -1,12 +1,13 @@
 /**
- * Jobs of workers that were lost: that have not said for some time that they work at them. One of these jobs may have
- * ended the process, the others are innocent, and nobody knows which is which. So none of them loses an attempt. Each
- * becomes a suspect: workers run suspects one at a time, and note before that they do. A worker that is lost then tells
- * who is to blame.
+ * Jobs of workers that were lost: that have not said for some time that they work at them. What had not begun is given
+ * back, if the worker's log can be read (begin-log.ts). One of the other jobs may have ended the process, the others are
+ * innocent, and nobody knows which is which. So none of them loses an attempt. Each becomes a suspect: workers run
+ * suspects one at a time, and note before that they do. A worker that is lost then tells who is to blame; and what that job has
+ * begun before counts as an attempt after all.
  *
  * A job that must not begin twice is noted whenever it begins, and is no suspect: it has begun and fails, or it has not.
  */
-import { attemptKey, neverBegun } from "./begin-log.js";
+import { attemptKey, remains } from "./begin-log.js";
 import type { Database, Sql } from "./database.js";
 import { grouped } from "./grouped.js";
 import { HEARTBEAT, READY, SUSPECTS } from "./queues.js";
@@ -61,7 +62,7 @@ export class Lost {
 
   async #look(): Promise<void> {
     const { boss, schemaInSql: schema } = this.#database;
-    await this.#takeBackNotes();
+    await this.#readRemains();
     const silent = `j.name = ANY($1) AND j.state = 'active'
       AND j.heartbeat_on < ${schema}.job_now() - interval '${HEARTBEAT} seconds'`;
     const [{ any }] = await this.#database.query<{ any: boolean }>(
@@ -75,6 +76,7 @@ export class Lost {
         `SELECT id, name, retry_count AS "retryCount" FROM ${schema}.job AS j WHERE ${silent} FOR UPDATE SKIP LOCKED`,
         [this.#queues],
       );
+      await charge(sql, schema, silent, [this.#queues]);
       for (const [queue, some] of grouped(rows as (Attempt & { name: string })[], ({ name }) => name)) {
         await boss.fail(queue, some, { value: { message: "job heartbeat timeout" } }, { db: sql });
       }
@@ -82,31 +84,40 @@ export class Lost {
     });
   }
 
-  /** Of jobs that processes of this machine had noted, and not begun when they came to an end. */
-  async #takeBackNotes(): Promise<void> {
-    const attempts = neverBegun();
-    if (attempts.length === 0) return;
+  /** Gives back what processes of this machine had not begun when they came to an end, and writes down what had. */
+  async #readRemains(): Promise<void> {
+    const { begun, notBegun } = remains();
     const { schemaInSql: schema } = this.#database;
-    await this.#database.query(
-      `UPDATE ${schema}.job SET data = data - 'begun'
-      WHERE name = ANY($1) AND id = ANY($2::uuid[]) AND state = 'active' AND id || ':' || retry_count = ANY($3)
-        AND heartbeat_on < ${schema}.job_now() - interval '${HEARTBEAT / 2} seconds'`,
-      [this.#queues, attempts.map((attempt) => attempt.split(":", 1)[0]), attempts],
+    const change = async (attempts: readonly string[], what: string) => {
+      if (attempts.length === 0) return;
+      await this.#database.query(
+        `UPDATE ${schema}.job SET ${what}
+        WHERE name = ANY($1) AND id = ANY($2::uuid[]) AND state = 'active' AND id || ':' || retry_count = ANY($3)
+          AND heartbeat_on < ${schema}.job_now() - interval '${HEARTBEAT / 2} seconds'`,
+        [this.#queues, attempts.map((attempt) => attempt.split(":", 1)[0]), attempts],
+      );
+    };
+    await change(
+      notBegun,
+      `${TAKEN}, start_after = ${schema}.job_now(), data = data - 'begun' || ${oneMore("returned")}`,
     );
+    await change(begun, SEEN);
   }
 
-  /** Makes suspects of jobs in hand whose thread was lost together with others. */
-  async suspect(queue: string, attempts: readonly Attempt[]): Promise<void> {
+  /** Makes a suspect of a job in hand whose thread was lost together with others. */
+  async suspect(held: Attempt & { readonly queue: string }): Promise<void> {
     const { schemaInSql: schema } = this.#database;
     await this.#database.transaction(async (sql) => {
-      await forgive(
-        sql,
-        schema,
-        "j.name = $1 AND j.id = ANY($2::uuid[]) AND j.state = 'active' AND j.id || ':' || j.retry_count = ANY($3)",
-        [queue, attempts.map(({ id }) => id), attempts.map(attemptKey)],
-      );
+      const values = [held.queue, held.id, held.retryCount];
+      await sql.executeSql(`UPDATE ${schema}.job AS j SET ${SEEN} WHERE ${ONE}`, values);
+      await forgive(sql, schema, ONE, values);
       await this.#tell(sql);
     });
+  }
+
+  /** A job in hand has ended its thread, as it was alone there. */
+  async blame(held: Attempt & { readonly queue: string }): Promise<void> {
+    await charge(this.#database.boss.getDb(), this.#database.schemaInSql, ONE, [held.queue, held.id, held.retryCount]);
   }
 
   /** Whether there are suspects that may begin. */
@@ -136,21 +147,39 @@ export class Lost {
   }
 }
 
+/** A job is taken from its worker. The attempt does not count; but the next has another number, so that the two can be told apart. */
+const TAKEN = "state = 'retry', retry_limit = retry_limit + 1, heartbeat_on = NULL";
+
+/** It is known to have begun. */
+const SEEN = "data = data || '{\"seen\": true}'::jsonb";
+/** An attempt in hand. */
+const ONE = "j.name = $1 AND j.id = $2 AND j.state = 'active' AND j.retry_count = $3";
+
+function oneMore(what: "returned" | "forgiven"): string {
+  return `jsonb_build_object('${what}', coalesce((data->>'${what}')::int, 0) + 1)`;
+}
+
 /**
- * Takes jobs from lost workers, but those that were noted: without counting the attempt, which has a number of its own all
- * the same, so that a worker that was only silent can be told from the next.
+ * Takes jobs from lost workers, but those that were noted.
  *
  * @returns how many
  */
 async function forgive(sql: Sql, schema: string, which: string, values: unknown[]): Promise<number> {
   const { rows } = await sql.executeSql(
-    `UPDATE ${schema}.job AS j SET state = 'retry', retry_limit = retry_limit + 1, start_after = ${schema}.job_now(),
-      heartbeat_on = NULL,
+    `UPDATE ${schema}.job AS j SET ${TAKEN}, start_after = ${schema}.job_now(),
       priority = CASE WHEN data ? 'once' OR data ? 'suspect' THEN priority ELSE priority - ${BELOW} END,
-      data = data || jsonb_build_object('forgiven', coalesce((data->>'forgiven')::int, 0) + 1)
-        || CASE WHEN data ? 'once' THEN '{}'::jsonb ELSE '{"suspect": true}'::jsonb END
+      data = data || CASE WHEN data ? 'once' THEN ${oneMore("returned")} ELSE '{"suspect": true}' || ${oneMore("forgiven")} END
     WHERE ${which} AND (data->>'begun')::int IS DISTINCT FROM retry_count RETURNING 1 AS one`,
     values,
   );
   return rows.length;
+}
+
+/** Counts attempts that were forgiven of jobs that are to blame, if they had begun. */
+async function charge(sql: Sql, schema: string, which: string, values: unknown[]): Promise<void> {
+  await sql.executeSql(
+    `UPDATE ${schema}.job AS j SET retry_limit = retry_limit - (data->>'forgiven')::int, data = data - 'forgiven'
+    WHERE ${which} AND data ? 'forgiven' AND data ? 'seen'`,
+    values,
+  );
 }

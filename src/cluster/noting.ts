@@ -4,7 +4,6 @@
  * by one statement.
  */
 import { Backoff } from "./backoff.js";
-import { attemptKey, type BeginLog } from "./begin-log.js";
 import { grouped } from "./grouped.js";
 import type { Held } from "./held.js";
 import type { Lost } from "./lost.js";
@@ -15,7 +14,6 @@ const AHEAD_UNLOGGED = 1;
 
 export class Noting {
   readonly #lost: Lost;
-  readonly #log: BeginLog | undefined;
   readonly #most: number;
   /** Whether a job is still in hand. */
   readonly #wanted: (held: Held) => boolean;
@@ -24,17 +22,19 @@ export class Noting {
   readonly #noted = new Set<Held>();
   #working = false;
 
-  /** @param most how many such jobs can run at once */
+  /**
+   * @param logs whether it is logged which have begun
+   * @param most how many such jobs can run at once
+   */
   constructor(
     lost: Lost,
-    log: BeginLog | undefined,
+    logs: boolean,
     most: number,
     wanted: (held: Held) => boolean,
     report: (error: Error) => void,
   ) {
     this.#lost = lost;
-    this.#log = log;
-    this.#most = most * (log === undefined ? AHEAD_UNLOGGED : AHEAD);
+    this.#most = most * (logs ? AHEAD : AHEAD_UNLOGGED);
     this.#wanted = wanted;
     this.#report = report;
   }
@@ -50,8 +50,6 @@ export class Noting {
   /** A job has ended, or another worker may have it now. */
   ended(held: Held): void {
     if (!this.#noted.delete(held)) return;
-    if (held.mark !== undefined) this.#log?.remove(held.mark);
-    held.mark = undefined;
     if (!this.#working) void this.#work();
   }
 
@@ -65,8 +63,6 @@ export class Noting {
       const next = [...this.#waiting].slice(0, this.#most - this.#noted.size);
       if (next.length === 0) break;
       try {
-        // Before the database says that they may begin.
-        for (const [held] of next) held.mark ??= this.#log?.add(attemptKey(held));
         for (const [queue, some] of grouped(next, ([held]) => held.queue)) {
           const ours = await this.#lost.noteBegun(
             queue,
@@ -87,7 +83,6 @@ export class Noting {
     this.#waiting.delete(held);
     held.noted = noted;
     if (noted) this.#noted.add(held);
-    else if (held.mark !== undefined) this.#log?.remove(held.mark);
     resolve(noted);
   }
 }

@@ -43,8 +43,11 @@ export interface JobData {
   readonly begun?: number;
   /** It may have ended its worker's process. */
   readonly suspect?: boolean;
-  /** How many attempts were not counted, as it was not to blame that its worker was lost. */
+  /** How many attempts were not counted: as it may not be to blame that its worker was lost, or had not begun. */
   readonly forgiven?: number;
+  readonly returned?: number;
+  /** It had begun when its worker was lost. */
+  readonly seen?: boolean;
   /** What its last attempt failed with, as text. */
   readonly failure?: string;
 }

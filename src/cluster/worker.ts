@@ -53,7 +53,8 @@ export class ClusterWorker {
   readonly #local: LocalSystem;
   readonly #report: (error: Error) => void;
   readonly #queues: readonly string[];
-  readonly #held = new HeldJobs();
+  readonly #log = BeginLog.open();
+  readonly #held = new HeldJobs(this.#log);
   readonly #inputs: Inputs;
   readonly #settler: Settler;
   readonly #failures: Failures;
@@ -78,7 +79,6 @@ export class ClusterWorker {
   /** There may be suspects: see lost.ts. */
   #suspected = true;
   #nextSuspects = 0;
-  readonly #log = BeginLog.open();
   readonly #noting: Noting;
   readonly #notingAsynchronous: Noting;
   /** Functions that this worker's modules lack. */
@@ -114,8 +114,8 @@ export class ClusterWorker {
     this.#capacity = new Capacity(local.threads);
     this.#lost = new Lost(database, store, queues, report);
     const wanted = (held: Held) => this.#held.has(held);
-    this.#noting = new Noting(this.#lost, this.#log, local.threads, wanted, report);
-    this.#notingAsynchronous = new Noting(this.#lost, this.#log, local.mostAsynchronous, wanted, report);
+    this.#noting = new Noting(this.#lost, this.#log !== undefined, local.threads, wanted, report);
+    this.#notingAsynchronous = new Noting(this.#lost, this.#log !== undefined, local.mostAsynchronous, wanted, report);
     this.#inputs = new Inputs(store, local.threads, {
       wanted,
       begin: (held, inputs) => this.#run(held, inputs),
@@ -386,9 +386,11 @@ export class ClusterWorker {
     // That it was asked to stop is not the job's failure.
     if (this.#cutOff && "failure" in outcome) return;
     if ("failure" in outcome && this.#mayBeInnocent(held, outcome.failure)) {
-      if (this.#held.remove(held)) await this.#lost.suspect(held.queue, [held]).catch(this.#report);
+      if (this.#held.remove(held)) await this.#lost.suspect(held).catch(this.#report);
       return this.wake();
     }
+    if ("failure" in outcome && outcome.failure.kind === "crashed" && held.noted)
+      await this.#lost.blame(held).catch(this.#report);
     this.#capacity.note(performance.now() - start);
     this.#settler.add(held, outcome);
   }
