@@ -6,13 +6,14 @@
 import { Buffer } from "node:buffer";
 import v8 from "node:v8";
 import { LARGEST_PAYLOAD } from "../memory/payloads.js";
-import { isResizable, isShared, makeView, plainView, viewLength, viewType } from "./boxes.js";
+import { isResizable, isShared, plainView, viewLength } from "./boxes.js";
 import { isInstance } from "./describe.js";
-import { isCarried, isDOMException, reasonAgainstHost } from "./natures.js";
+import { exceptionOf, isCarried, isDOMException, reasonAgainstHost } from "./natures.js";
 import { NoRoom, TooLarge } from "./room.js";
 import type { ObjectNumbers, SharedObject } from "./shared-objects.js";
 import { Spine } from "./spine.js";
 import { isPlain, survey } from "./survey.js";
+import { makeView, viewType } from "./views.js";
 
 /** What the serialiser hands to us: the bytes under a view, … */
 const COPIED_VIEW = 0;
@@ -203,11 +204,4 @@ class SharingDeserializer extends v8.Deserializer {
     const number = this.readUint32();
     return (this.#again ? this.#objects?.find(number) : this.#objects?.arrive(number)) as SharedObject;
   }
-}
-
-/** A DOMException as it was: its `code` goes with its name. */
-export function exceptionOf(name: string, message: string, stack: unknown): DOMException {
-  const exception = new DOMException(message, name);
-  Object.defineProperty(exception, "stack", { value: stack, configurable: true, writable: true, enumerable: false });
-  return exception;
 }
