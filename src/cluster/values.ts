@@ -14,7 +14,7 @@ import { TooLarge } from "../values/room.js";
 import type { Serializer } from "../values/serializer.js";
 
 /** The first byte of what heddle 0.1 has stored, which used the serialiser of V8. */
-const BY_V8 = 0xff;
+export const BY_V8 = 0xff;
 const before = new Cloner();
 
 /** Copies memory that is shared between threads. */
@@ -37,9 +37,15 @@ export function valueFromText(text: string): unknown {
   return valueFromBytes(fromBase64(text));
 }
 
-/** @param bytes of `encode`, or what heddle 0.1 has stored */
+/** @param bytes of `encode`, or what heddle 0.1 has stored @throws what `decode` throws; Error for what only the Node that wrote it reads */
 export function valueFromBytes(bytes: Uint8Array): unknown {
-  return bytes[0] === BY_V8 ? before.deserialize(bytes) : decode(bytes);
+  if (bytes[0] !== BY_V8) return decode(bytes);
+  try {
+    return before.deserialize(bytes);
+  } catch (cause) {
+    const message = `heddle 0.1 stored this value in the format of the Node that it ran on, and Node ${process.versions.node} can't read it; read it with that version of Node, or run the job again`;
+    throw new Error(message, { cause });
+  }
 }
 
 export function failureToText(failure: Failure): string {

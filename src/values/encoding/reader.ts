@@ -52,13 +52,21 @@ const LONGEST_EMPTY = 2 ** 16;
 
 const CONSTRUCTORS = format.ERRORS.map((name) => (globalThis as Record<string, unknown>)[name] as ErrorConstructor);
 
+interface Buffered {
+  readonly buffer: ArrayBuffer;
+  /** Where its bytes began in the buffer that was written. */
+  readonly start: number;
+  /** What comes into it at the end. */
+  readonly bytes: Uint8Array;
+}
+
 class Reader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   #at = 2;
   readonly #objects: object[] = [];
   readonly #keys: string[] = [];
-  readonly #buffers: { readonly buffer: ArrayBuffer; readonly start: number }[] = [];
+  readonly #buffers: Buffered[] = [];
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
@@ -68,18 +76,18 @@ class Reader {
   readAll(): unknown {
     for (let left = this.#varint(); left > 0; left--) this.#buffers.push(this.#buffer());
     const value = this.#read();
+    for (const { buffer, bytes } of this.#buffers) new Uint8Array(buffer).set(bytes);
     if (this.#at !== this.#bytes.length) throw damaged("there are more than the value takes");
     return value;
   }
 
-  #buffer(): { buffer: ArrayBuffer; start: number } {
+  #buffer(): Buffered {
     const start = this.#varint();
     const length = this.#varint();
     const most = this.#varint() - 1;
     const bytes = this.#raw(length);
     const buffer = most < 0 ? new ArrayBuffer(length) : new ArrayBuffer(length, { maxByteLength: most });
-    new Uint8Array(buffer).set(bytes);
-    return { buffer, start };
+    return { buffer, start, bytes };
   }
 
   #read(): unknown {
@@ -252,7 +260,13 @@ class Reader {
         "the value holds an array of a type that this runtime does not have, such as Float16Array; update it",
       );
     }
-    return this.#met(makeView(type, buffer, offset, length === 0 ? TRACKING : length - 1));
+    if (length > 0) return this.#met(makeView(type, buffer, offset, length - 1));
+    const { byteLength } = buffer;
+    // Node 20 makes no view that tracks a length that is no multiple of its elements'.
+    buffer.resize(offset);
+    const view = makeView(type, buffer, offset, TRACKING);
+    buffer.resize(byteLength);
+    return this.#met(view);
   }
 
   #bufferAt(number: number) {

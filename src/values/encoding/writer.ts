@@ -86,6 +86,7 @@ class Writer {
       this.#raw(new Uint8Array(buffer, start, end - start));
     }
     this.#raw(value);
+    if (this.#at > this.#most) throw new TooLarge(this.#at);
     return this.#bytes.subarray(0, this.#at);
   }
 
@@ -321,7 +322,8 @@ class Writer {
     const given = dataOf(value, "message");
     const message = given && `${given.value}`;
     const { stack } = value;
-    const cause = dataOf(value, "cause");
+    // A getter's, too: structuredClone would leave it out.
+    const cause = Object.hasOwn(value, "cause") ? { value: value.cause } : undefined;
     const errors = name === "AggregateError" ? dataOf(value, "errors") : undefined;
     const isKnown = name !== "AggregateError" || errors !== undefined;
     this.#tag(format.ERROR);
