@@ -3,17 +3,15 @@
  * the structured clone algorithm, so nothing is silently changed or left out. What that serialiser cannot write, it
  * hands to us as views: views on shared memory inside a value go by reference, and so do host objects (see `spine.ts`).
  */
-import { Buffer } from "node:buffer";
 import v8 from "node:v8";
 import { LARGEST_PAYLOAD } from "../memory/payloads.js";
 import { isResizable, isShared, plainView, viewLength } from "./boxes.js";
-import { isInstance } from "./describe.js";
 import { exceptionOf, isCarried, isDOMException, reasonAgainstHost } from "./natures.js";
 import { NoRoom, TooLarge } from "./room.js";
 import type { ObjectNumbers, SharedObject } from "./shared-objects.js";
 import { Spine } from "./spine.js";
 import { isPlain, survey } from "./survey.js";
-import { makeView, viewType } from "./views.js";
+import { isPooled, makeView, viewType } from "./views.js";
 
 /** What the serialiser hands to us: the bytes under a view, … */
 const COPIED_VIEW = 0;
@@ -160,11 +158,6 @@ class SharingSerializer extends v8.Serializer {
   _getDataCloneError(message: string): Error {
     return new DOMException(message, "DataCloneError");
   }
-}
-
-/** Whether a view is one of Node's small `Buffer`s, which lie side by side in one buffer and have nothing to do with each other. */
-function isPooled(view: ArrayBufferView): boolean {
-  return isInstance(view, Buffer) && view.buffer.byteLength === Buffer.poolSize;
 }
 
 class SharingDeserializer extends v8.Deserializer {

@@ -1,5 +1,7 @@
 /** Typed arrays and DataViews, whatever their prototypes are, with nothing but the language itself. */
 
+import { isInstance } from "./describe.js";
+
 type ViewConstructor = new (buffer: ArrayBufferLike, offset: number, length?: number) => ArrayBufferView;
 
 /** In place of a view's length: it has always that of its buffer, however that is resized. */
@@ -113,4 +115,15 @@ export function byteLengthOf(value: ArrayBufferView | ArrayBufferLike): number {
   } catch {
     return 0;
   }
+}
+
+/** The pool has as many bytes more at the most, for the sake of alignment: Node 26 adds them. */
+const POOL_SLACK = 64;
+
+/** Whether a view is one of Node's small `Buffer`s, which lie side by side in one buffer and have nothing to do with each other. */
+export function isPooled(view: ArrayBufferView): boolean {
+  const { Buffer } = globalThis as { Buffer?: typeof globalThis.Buffer };
+  if (Buffer === undefined || !isInstance(view, Buffer)) return false;
+  const more = bufferOf(view).byteLength - Buffer.poolSize;
+  return more >= 0 && more <= POOL_SLACK;
 }

@@ -202,7 +202,7 @@ test("what is refused today is refused, and what is odd comes back the same", HA
 
 /** All that can be seen of it, but for where its errors were made. */
 function seen(value: unknown): string {
-  const text = inspect(value, { depth: 20, showHidden: true, maxArrayLength: null });
+  const text = inspect(value, { depth: 20, maxArrayLength: null });
   return text.replaceAll(/encoding\.test\.js:\d+:\d+/g, "here");
 }
 

@@ -2,8 +2,7 @@
  * The buffers of a value while it is written. Their bytes are taken at the end, when it is known which are under several
  * views: of these all, of the others only the bytes under the one view.
  */
-import { isInstance } from "../describe.js";
-import { bufferOf, byteLengthOf, offsetOf } from "../views.js";
+import { bufferOf, byteLengthOf, isPooled, offsetOf } from "../views.js";
 import { isShared } from "./kinds.js";
 
 interface Entry {
@@ -69,10 +68,4 @@ export class Buffers {
     entry.end = entry.buffer.byteLength;
     return number;
   }
-}
-
-/** Whether a view is one of Node's small `Buffer`s, which lie side by side in one buffer and have nothing to do with each other. */
-function isPooled(view: ArrayBufferView): boolean {
-  const { Buffer } = globalThis as { Buffer?: typeof globalThis.Buffer };
-  return Buffer !== undefined && isInstance(view, Buffer) && bufferOf(view).byteLength === Buffer.poolSize;
 }
