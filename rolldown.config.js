@@ -20,7 +20,8 @@ export default defineConfig({
     // In `chunks` a relative address, such as that of the worker's program, means the same as in the folders of src.
     chunkFileNames: "chunks/[name].js",
     codeSplitting: {
-      groups: [{ name: "core", test: /build\/src\/(api|values|scheduler|memory|sync|platform)\// }],
+      // Without what only clusters need.
+      groups: [{ name: "core", test: /build\/src\/(api|values|scheduler|memory|sync|platform)\/(?!encoding)/ }],
     },
   },
 });

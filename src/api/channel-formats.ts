@@ -1,11 +1,11 @@
 /** How messages lie in the cells of a channel: numbers, records of a fixed length, or serialised values. */
 import { M_DATA, M_LENGTH } from "../memory/primitives.js";
 import { blameFor } from "../values/blame.js";
-import * as box from "../values/boxes.js";
 import { Cloner } from "../values/clone.js";
 import { isInstance } from "../values/describe.js";
 import { TooLarge } from "../values/room.js";
 import type { ObjectNumbers } from "../values/shared-objects.js";
+import * as views from "../values/views.js";
 import { tooLargeToSend } from "./errors.js";
 import { handleName } from "./handle-name.js";
 
@@ -57,15 +57,15 @@ export class RecordFormat implements Format<Uint8Array, Uint8Array> {
    * @param bytes how many a record takes
    */
   constructor(buffer: SharedArrayBuffer, type: number, bytes: number) {
-    const { BYTES_PER_ELEMENT } = box.makeView(type, buffer, 0, 0) as Uint8Array;
+    const { BYTES_PER_ELEMENT } = views.makeView(type, buffer, 0, 0) as Uint8Array;
     this.#type = type;
     this.#length = bytes / BYTES_PER_ELEMENT;
-    this.#view = box.makeView(type, buffer, 0, Math.floor(buffer.byteLength / BYTES_PER_ELEMENT)) as Uint8Array;
+    this.#view = views.makeView(type, buffer, 0, Math.floor(buffer.byteLength / BYTES_PER_ELEMENT)) as Uint8Array;
   }
 
   encode(value: Uint8Array): Uint8Array {
     const { name } = this.#view.constructor;
-    if (!ArrayBuffer.isView(value) || box.viewType(value) !== this.#type) {
+    if (!ArrayBuffer.isView(value) || views.viewType(value) !== this.#type) {
       throw new TypeError(`value must be a ${name} of length ${this.#length}, not ${describe(value)}`);
     }
     if (value.length !== this.#length) {
@@ -77,7 +77,7 @@ export class RecordFormat implements Format<Uint8Array, Uint8Array> {
   }
 
   keep(encoded: Uint8Array): Uint8Array {
-    const copy = box.makeView(this.#type, new ArrayBuffer(encoded.byteLength), 0, this.#length) as Uint8Array;
+    const copy = views.makeView(this.#type, new ArrayBuffer(encoded.byteLength), 0, this.#length) as Uint8Array;
     copy.set(encoded);
     return copy;
   }

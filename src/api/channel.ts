@@ -13,7 +13,7 @@ import {
 import { Gate } from "../sync/gate.js";
 import { MessageQueue, NONE_NOW, queueWords, SHUT } from "../sync/message-queue.js";
 import { fixedWords } from "../sync/words.js";
-import { viewTypeMadeBy } from "../values/boxes.js";
+import { viewTypeMadeBy } from "../values/views.js";
 import { AsyncLine } from "./async-line.js";
 import { beforeBlocking } from "./blocking.js";
 import { type Format, NumberFormat, RecordFormat, ValueFormat } from "./channel-formats.js";

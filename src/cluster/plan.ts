@@ -1,12 +1,15 @@
 /** A graph as it is kept in the database with its run: what each job is called, and what depends on it. */
 import v8 from "node:v8";
 import { DependencyCycleError, PayloadTooLargeError } from "../api/errors.js";
+import { decode } from "../values/encoding/reader.js";
+import { encode } from "../values/encoding/writer.js";
 import { InvalidGraphError } from "./errors.js";
 import { labelOf, queueOf } from "./functions.js";
 import type { ClusterJob, Graph } from "./graph.js";
+import { BY_V8 } from "./values.js";
 
 /** Grows when older versions can't read it. */
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 interface Stored {
   /** Names of functions. */
@@ -42,12 +45,13 @@ export class Plan {
     return new Plan({ functions, functionOf, names, starts, dependants });
   }
 
+  /** @param bytes of `toBytes`, or what heddle 0.1 has stored */
   static fromBytes(bytes: Uint8Array): Plan {
-    return new Plan(v8.deserialize(bytes) as Stored);
+    return new Plan((bytes[0] === BY_V8 ? v8.deserialize(bytes) : decode(bytes)) as Stored);
   }
 
   toBytes(): Uint8Array {
-    return v8.serialize(this.#stored);
+    return encode(this.#stored);
   }
 
   get size(): number {

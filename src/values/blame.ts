@@ -1,13 +1,8 @@
 /** Why a value cannot be cloned, and where in it. */
 import { types } from "node:util";
-import type { Cloner } from "./clone.js";
-import { describe, isInstance } from "./describe.js";
+import { describe, isInstance, isTooDeep } from "./describe.js";
 import { TooLarge } from "./room.js";
-
-/** Whether the runtime has run out of stack while it copied or read a value. */
-export function isTooDeep(error: unknown): boolean {
-  return isInstance(error, RangeError) && /call stack/.test(describe(error.message));
-}
+import type { Serializer } from "./serializer.js";
 
 /**
  * Says why `value` cannot be cloned.
@@ -18,7 +13,7 @@ export function isTooDeep(error: unknown): boolean {
 export function blameFor(
   error: unknown,
   value: unknown,
-  cloner: Cloner,
+  cloner: Serializer,
   handleName: (part: unknown) => string | undefined,
 ): Blame {
   if (isTooDeep(error)) {
@@ -50,7 +45,7 @@ interface Blame {
 }
 
 interface Search {
-  readonly cloner: Cloner;
+  readonly cloner: Serializer;
   readonly handleName: (part: unknown) => string | undefined;
   readonly seen: Set<unknown>;
 }
@@ -80,7 +75,7 @@ function search(value: unknown, about: Search, path: string): Blame | undefined 
   return { path, reason };
 }
 
-function reasonAgainst(value: unknown, cloner: Cloner): string | undefined {
+function reasonAgainst(value: unknown, cloner: Serializer): string | undefined {
   try {
     cloner.serialize(value);
     return undefined;

@@ -6,6 +6,7 @@
 
 import { types } from "node:util";
 import v8 from "node:v8";
+import { bufferOf, gettersFor, isDerived, makeView, offsetOf, TRACKING, viewType } from "./views.js";
 
 /** The tag, as the signed upper word of a cell, and its mask. */
 export const TAG = 0xfffc0000 | 0;
@@ -39,116 +40,19 @@ export function isByNumber(kind: number): boolean {
   return kind === BUFFER || kind === VIEW || kind === MEMORY || kind === PRIMITIVE;
 }
 
-type ViewConstructor = new (buffer: ArrayBufferLike, offset: number, length?: number) => ArrayBufferView;
-
-/** In place of a view's length: it has always that of its buffer, however that is resized. */
-const TRACKING = -1;
-
-const VIEWS = [
-  Int8Array,
-  Uint8Array,
-  Uint8ClampedArray,
-  Int16Array,
-  Uint16Array,
-  Int32Array,
-  Uint32Array,
-  Float32Array,
-  Float64Array,
-  BigInt64Array,
-  BigUint64Array,
-  DataView,
-  (globalThis as { Float16Array?: unknown }).Float16Array,
-].filter((type) => type !== undefined) as unknown as readonly ViewConstructor[];
-
-/** The number of a view's type; `Buffer` and other subclasses count as what they extend. @throws TypeError if there is none */
-export function viewType(view: ArrayBufferView): number {
-  const exact = VIEWS.indexOf(view.constructor as ViewConstructor);
-  if (exact >= 0) return exact;
-  const name = typeName(view);
-  const type = VIEWS.findIndex((each) => (each as unknown as { name: string }).name === name);
-  if (type < 0) throw new TypeError(`a ${name} cannot cross threads; pass another view of its buffer`);
-  return type;
-}
-
-const TYPED_ARRAY = Object.getPrototypeOf(Uint8Array.prototype) as object;
-
-type Getter<T> = (this: ArrayBufferView) => T;
-
-/** The runtime's own getter of views: what it says holds whatever the view's prototype is. */
-function getterOf<T>(prototype: object, key: string | symbol): Getter<T> {
-  return Object.getOwnPropertyDescriptor(prototype, key)?.get as Getter<T>;
-}
-
-// Once, as to look for a getter takes far longer than to call it, and each argument that is a view needs some.
-const tagOfTyped = getterOf<string | undefined>(TYPED_ARRAY, Symbol.toStringTag);
-const OF_TYPED = gettersOf(TYPED_ARRAY, "length");
-const OF_DATA = gettersOf(DataView.prototype, "byteLength");
-
-/** @param length the name of the getter of a view's length in elements */
-function gettersOf(prototype: object, length: string) {
-  return {
-    buffer: getterOf<ArrayBufferLike>(prototype, "buffer"),
-    byteOffset: getterOf<number>(prototype, "byteOffset"),
-    byteLength: getterOf<number>(prototype, "byteLength"),
-    length: getterOf<number>(prototype, length),
-  };
-}
-
-function gettersFor(view: ArrayBufferView) {
-  return tagOfTyped.call(view) === undefined ? OF_DATA : OF_TYPED;
-}
-
-function typeName(view: ArrayBufferView): string {
-  return tagOfTyped.call(view) ?? "DataView";
-}
-
 /**
  * A view with the prototype that the runtime gave it, on the same memory.
  *
  * @throws TypeError when it is a view of nothing any more
  */
 export function plainView(view: ArrayBufferView): ArrayBufferView {
-  const getters = gettersFor(view);
-  let offset: number;
-  try {
-    // Of a typed array that is out of bounds the offset is 0, but this method throws.
-    if (getters === OF_TYPED) Uint8Array.prototype.keys.call(view as Uint8Array);
-    offset = getters.byteOffset.call(view);
-  } catch {
-    throw new TypeError(`the ${typeName(view)}'s buffer is detached, or the view is out of bounds of it`);
-  }
-  if (VIEWS.includes(view.constructor as ViewConstructor)) return view;
-  return makeView(viewType(view), bufferOf(view), offset, viewLength(view));
-}
-
-/** The number of the type of views that a constructor makes; -1 if it makes none. */
-export function viewTypeMadeBy(maker: unknown): number {
-  return VIEWS.indexOf(maker as ViewConstructor);
-}
-
-/** Makes a view on a buffer; `length` is one that `viewLength` has given. */
-export function makeView(type: number, buffer: ArrayBufferLike, offset: number, length: number): ArrayBufferView {
-  return length === TRACKING ? new VIEWS[type](buffer, offset) : new VIEWS[type](buffer, offset, length);
+  const offset = offsetOf(view);
+  return isDerived(view) ? makeView(viewType(view), bufferOf(view), offset, viewLength(view)) : view;
 }
 
 /** A view's length in elements (bytes for a DataView), or that it tracks its buffer's. */
 export function viewLength(view: ArrayBufferView): number {
   return isTracking(view) ? TRACKING : gettersFor(view).length.call(view);
-}
-
-/** The memory under a view. */
-export function bufferOf(view: ArrayBufferView): ArrayBufferLike {
-  return gettersFor(view).buffer.call(view);
-}
-
-/** The bytes of a view or a buffer; 0 when it is a view of nothing any more. */
-export function byteLengthOf(value: ArrayBufferView | ArrayBufferLike): number {
-  if (!ArrayBuffer.isView(value)) return value.byteLength;
-  try {
-    return gettersFor(value).byteLength.call(value);
-  } catch {
-    return 0;
-  }
 }
 
 /** Whether memory is shared between threads; of any realm, and not what only looks like it. */

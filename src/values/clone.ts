@@ -3,16 +3,15 @@
  * the structured clone algorithm, so nothing is silently changed or left out. What that serialiser cannot write, it
  * hands to us as views: views on shared memory inside a value go by reference, and so do host objects (see `spine.ts`).
  */
-import { Buffer } from "node:buffer";
 import v8 from "node:v8";
 import { LARGEST_PAYLOAD } from "../memory/payloads.js";
-import { isResizable, isShared, makeView, plainView, viewLength, viewType } from "./boxes.js";
-import { isInstance } from "./describe.js";
-import { isCarried, isDOMException, reasonAgainstHost } from "./natures.js";
+import { isResizable, isShared, plainView, viewLength } from "./boxes.js";
+import { exceptionOf, isCarried, isDOMException, reasonAgainstHost } from "./natures.js";
 import { NoRoom, TooLarge } from "./room.js";
 import type { ObjectNumbers, SharedObject } from "./shared-objects.js";
 import { Spine } from "./spine.js";
 import { isPlain, survey } from "./survey.js";
+import { isPooled, makeView, viewType } from "./views.js";
 
 /** What the serialiser hands to us: the bytes under a view, … */
 const COPIED_VIEW = 0;
@@ -161,11 +160,6 @@ class SharingSerializer extends v8.Serializer {
   }
 }
 
-/** Whether a view is one of Node's small `Buffer`s, which lie side by side in one buffer and have nothing to do with each other. */
-function isPooled(view: ArrayBufferView): boolean {
-  return isInstance(view, Buffer) && view.buffer.byteLength === Buffer.poolSize;
-}
-
 class SharingDeserializer extends v8.Deserializer {
   readonly #objects: ObjectNumbers | undefined;
   readonly #again: boolean;
@@ -203,11 +197,4 @@ class SharingDeserializer extends v8.Deserializer {
     const number = this.readUint32();
     return (this.#again ? this.#objects?.find(number) : this.#objects?.arrive(number)) as SharedObject;
   }
-}
-
-/** A DOMException as it was: its `code` goes with its name. */
-export function exceptionOf(name: string, message: string, stack: unknown): DOMException {
-  const exception = new DOMException(message, name);
-  Object.defineProperty(exception, "stack", { value: stack, configurable: true, writable: true, enumerable: false });
-  return exception;
 }

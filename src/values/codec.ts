@@ -12,14 +12,15 @@ import {
   SPILLED,
 } from "../memory/layout.js";
 import type { Context } from "../scheduler/context.js";
-import { blameFor, isTooDeep } from "./blame.js";
+import { blameFor } from "./blame.js";
 import * as box from "./boxes.js";
 import { Cloner } from "./clone.js";
-import { isInstance } from "./describe.js";
+import { isInstance, isTooDeep } from "./describe.js";
 import { HOST, natureOf } from "./natures.js";
 import { NoRoom, noRoomFor } from "./room.js";
 import { type Link, type SharedObject, SharedObjects } from "./shared-objects.js";
 import { loadString, storeString } from "./strings.js";
+import * as views from "./views.js";
 
 /** How what goes by reference crosses threads: handles of jobs, channels and the like; given by the layer above. */
 export interface Handles {
@@ -371,10 +372,10 @@ export class Codec {
   #writeObject(cell: number, value: object): number {
     // Most are such, and nothing else.
     if (Object.getPrototypeOf(value) === Object.prototype || Array.isArray(value)) return this.#writeClone(cell, value);
-    if (ArrayBuffer.isView(value) && box.isShared(box.bufferOf(value))) {
+    if (ArrayBuffer.isView(value) && box.isShared(views.bufferOf(value))) {
       const { memory } = this.#context;
       // First, as it may throw.
-      const type = box.viewType(value);
+      const type = views.viewType(value);
       const view = box.plainView(value);
       this.#pointToObject(cell, box.VIEW, view.buffer);
       memory.f64[cell + 1] = view.byteOffset * 16 + type;
@@ -483,7 +484,7 @@ export class Codec {
     ) {
       return last.view;
     }
-    const view = box.makeView(type, buffer, offset, length);
+    const view = views.makeView(type, buffer, offset, length);
     this.#lastView = { number, type, offset, length, view };
     return view;
   }

@@ -4,7 +4,9 @@
  */
 import { Buffer } from "node:buffer";
 import type { Payloads } from "../memory/payloads.js";
-import type { Cloner } from "./clone.js";
+import { isInstance } from "./describe.js";
+import { NewerFormatError } from "./newer-format.js";
+import type { Serializer } from "./serializer.js";
 import { type Packed, pack, unpack } from "./thrown.js";
 
 /** Why a job failed. */
@@ -21,7 +23,7 @@ export type Failure =
 export const DETAILS_LOST = 1;
 
 /** Stores a failure. @returns its payload, or DETAILS_LOST */
-export function storeFailure(payloads: Payloads, cloner: Cloner, failure: Failure): number {
+export function storeFailure(payloads: Payloads, cloner: Serializer, failure: Failure): number {
   return payloads.store(failureToBytes(cloner, failure)) || DETAILS_LOST;
 }
 
@@ -49,7 +51,7 @@ export function dependentFromBytes(bytes: Uint8Array): { job: string; first: Uin
 }
 
 /** A failure as bytes. */
-export function failureToBytes(cloner: Cloner, failure: Failure): Uint8Array {
+export function failureToBytes(cloner: Serializer, failure: Failure): Uint8Array {
   if (failure.kind === "dependency") return dependentToBytes(failure.job, failureToBytes(cloner, failure.first));
   try {
     return cloner.serialize(portable(failure, cloner));
@@ -60,14 +62,16 @@ export function failureToBytes(cloner: Cloner, failure: Failure): Uint8Array {
 }
 
 /** A failure from its bytes. @param job the name of the job that failed, as far as is known */
-export function failureFromBytes(cloner: Cloner, bytes: Uint8Array, job: string): Failure {
+export function failureFromBytes(cloner: Serializer, bytes: Uint8Array, job: string): Failure {
   const dependent = dependentFromBytes(bytes);
   if (dependent !== undefined) {
     return { kind: "dependency", job: dependent.job, first: failureFromBytes(cloner, dependent.first, job) };
   }
   try {
     return revived(cloner.deserialize(bytes) as Failure, cloner);
-  } catch {
+  } catch (error) {
+    // Only updating helps, so it has to be said.
+    if (isInstance(error, NewerFormatError)) return { kind: "threw", job, error };
     // Deeper than the stack of this thread, which may be smaller than that of the other.
     return { kind: "lost", job };
   }
@@ -78,13 +82,13 @@ export function firstOf(failure: Failure): Failure {
   return failure.kind === "dependency" ? firstOf(failure.first) : failure;
 }
 
-function portable(failure: Failure, cloner: Cloner): Failure {
+function portable(failure: Failure, cloner: Serializer): Failure {
   if (failure.kind === "threw") return { ...failure, error: pack(failure.error, cloner) };
   if (failure.kind === "cancelled") return { ...failure, cause: pack(failure.cause, cloner) };
   return failure;
 }
 
-function revived(failure: Failure, cloner: Cloner): Failure {
+function revived(failure: Failure, cloner: Serializer): Failure {
   // As earlier versions have stored it.
   if (failure.kind === "dependency") return { ...failure, first: revived(failure.first, cloner) };
   if (failure.kind === "threw") return { ...failure, error: unpack(failure.error as Packed, cloner) };

@@ -3,8 +3,7 @@
  * one that keeps its state elsewhere, as a `URL` or a `Blob` does, nothing would be left. Such host objects are told from
  * others here, once for each prototype, whatever realm an object is from.
  */
-import { types } from "node:util";
-import { isInstance } from "./describe.js";
+import { isInstance, isTooDeep } from "./describe.js";
 
 /** Its own properties are copied, as those of a plain object: also an instance of a class of the user's. */
 export const COPIED = 1;
@@ -26,15 +25,16 @@ export function natureOf(prototype: object | null): number {
   return nature;
 }
 
-/** Looks for the class that decides the nature of the objects with this prototype. */
-function lookUp(prototype: object | null): { nature: number; name: string } {
+/** Looks for the class that decides the nature of the objects with this prototype, and what it is called. */
+export function lookUp(prototype: object | null): { nature: number; name: string } {
   try {
     for (let at = prototype; at !== null; at = Object.getPrototypeOf(at)) {
       const made = classAt(at);
       const nature = Object.getOwnPropertySymbols(at).some(isForMessages) ? HOST : natureMadeBy(made);
       if (nature !== COPIED) return { nature, name: made?.name ?? "" };
     }
-  } catch {
+  } catch (error) {
+    if (isTooDeep(error)) throw error;
     // A proxy that does not let itself be looked at.
   }
   return { nature: COPIED, name: "" };
@@ -68,7 +68,8 @@ function natureMadeBy(made: Class | undefined): number {
   return name === "Object" ? COPIED : OF_LANGUAGE;
 }
 
-function isNative(made: Class): boolean {
+/** Whether a function is the runtime's own. */
+export function isNative(made: object): boolean {
   return /\{\s*\[native code\]\s*\}$/.test(Function.prototype.toString.call(made));
 }
 
@@ -88,6 +89,13 @@ export function isDOMException(value: object): value is DOMException {
   } catch {
     return false;
   }
+}
+
+/** A DOMException as it was: its `code` goes with its name. */
+export function exceptionOf(name: string, message: string, stack: unknown): DOMException {
+  const exception = new DOMException(message, name);
+  Object.defineProperty(exception, "stack", { value: stack, configurable: true, writable: true, enumerable: false });
+  return exception;
 }
 
 /** The name of the class of the runtime that an object is of; else of its own class. */
@@ -134,7 +142,9 @@ const INSTEAD: Record<string, string> = {
   FormData: "[...formData]",
   Request: "its url, method, [...headers] and await request.arrayBuffer()",
   Response: "its status, [...headers] and await response.arrayBuffer()",
-  KeyObject: "key.export()",
+  SecretKeyObject: "key.export()",
+  PublicKeyObject: "key.export()",
+  PrivateKeyObject: "key.export()",
   CryptoKey: "await crypto.subtle.exportKey(format, key)",
   X509Certificate: "certificate.raw",
   "WebAssembly.Memory": "one that is shared, or a typed array of what it holds",
@@ -147,6 +157,6 @@ const INSTEAD: Record<string, string> = {
 /** Why a host object is not sent, and what to send instead. */
 export function reasonAgainstHost(object: object): string {
   const name = hostName(object);
-  const instead = INSTEAD[types.isKeyObject(object) ? "KeyObject" : name] ?? "what it holds, as plain values";
+  const instead = INSTEAD[name] ?? "what it holds, as plain values";
   return `${/^([AEIO]|X5)/.test(name) ? "an" : "a"} ${name}, whose content a copy would lose; pass ${instead}`;
 }

@@ -4,9 +4,9 @@
  */
 import { types } from "node:util";
 import { LARGEST_PAYLOAD } from "../memory/payloads.js";
-import { bufferOf, byteLengthOf } from "./boxes.js";
 import { COPIED, HOST, natureOf } from "./natures.js";
 import { TooLarge } from "./room.js";
+import { bufferOf, byteLengthOf } from "./views.js";
 
 /** Objects of a value, and objects in each other, that `isPlain` looks at: if there are more, the value may be cyclic. */
 const MOST_OBJECTS = 1000;

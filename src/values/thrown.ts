@@ -6,9 +6,10 @@
  * job to job gains a cause with each; so texts, parts and causes are kept up to a limit, from both ends.
  */
 import { types } from "node:util";
-import { type Cloner, exceptionOf } from "./clone.js";
 import { describe, isError, shortened } from "./describe.js";
-import { isDOMException } from "./natures.js";
+import { exceptionOf, isDOMException } from "./natures.js";
+import type { Serializer } from "./serializer.js";
+import { withoutStacks } from "./without-stacks.js";
 
 /** Anything that was thrown, as it goes into a structured clone. */
 export type Packed = PackedValue | PackedClone | PackedParts | PackedError;
@@ -56,25 +57,13 @@ const MOST_BYTES = 2 ** 20;
 const UNREADABLE = "(unreadable)";
 
 /** Makes what was thrown cloneable. Throws nothing unless memory or stack is used up. */
-export function pack(thrown: unknown, cloner: Cloner): Packed {
+export function pack(thrown: unknown, cloner: Serializer): Packed {
   return new Packing(cloner).part(thrown, 0);
 }
 
 /** Makes of it again what was thrown. */
-export function unpack(packed: Packed, cloner: Cloner): unknown {
+export function unpack(packed: Packed, cloner: Serializer): unknown {
   return withoutStacks(() => unpackPart(packed, cloner, new Map()));
-}
-
-/** Makes errors that get stacks from elsewhere: to take down one for each would take most of the time. */
-function withoutStacks<T>(make: () => T): T {
-  const limit = Object.getOwnPropertyDescriptor(Error, "stackTraceLimit");
-  if (limit?.writable !== true) return make();
-  Error.stackTraceLimit = 0;
-  try {
-    return make();
-  } finally {
-    Error.stackTraceLimit = limit.value;
-  }
 }
 
 /** Causes that are left out after an error. */
@@ -85,14 +74,14 @@ interface Gap {
 }
 
 class Packing {
-  readonly #cloner: Cloner;
+  readonly #cloner: Serializer;
   readonly #known = new Map<unknown, Packed>();
   /** By the error before each. */
   readonly #gaps = new Map<Error, Gap>();
   #errors = MOST_PARTS;
   #bytes = MOST_BYTES;
 
-  constructor(cloner: Cloner) {
+  constructor(cloner: Serializer) {
     this.#cloner = cloner;
   }
 
@@ -290,7 +279,7 @@ const ERRORS = new Map<string, new (message: string) => Error>(
   [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((type) => [type.name, type]),
 );
 
-function unpackPart(packed: Packed, cloner: Cloner, known: Map<Packed, unknown>): unknown {
+function unpackPart(packed: Packed, cloner: Serializer, known: Map<Packed, unknown>): unknown {
   if (packed.kind === "value") return packed.value;
   if (packed.kind === "clone") return unpackClone(packed, cloner);
   const before = known.get(packed);
@@ -326,7 +315,7 @@ function emptyError({ name, message, stack, dom }: PackedError): Error {
   return error;
 }
 
-function unpackClone(packed: PackedClone, cloner: Cloner): unknown {
+function unpackClone(packed: PackedClone, cloner: Serializer): unknown {
   try {
     return cloner.deserialize(packed.bytes);
   } catch {

@@ -297,7 +297,7 @@ test("what is wrong is refused, before anything is written", HANGS, async () => 
   assert.throws(() => graph.spawn(work.echo, new Uint8Array(100_001)), PayloadTooLargeError);
   assert.throws(
     () => graph.spawn(work.echo, new Uint8Array(60_000), new Uint8Array(60_000)),
-    /job "echo" takes \d+ bytes, and maxValueBytes allows 100000/,
+    /job "echo" takes at least \d+ bytes, and maxValueBytes allows 100000/,
   );
   assert.throws(() => graph.spawn(work.echo, [graph.spawn(work.nothing)]), { name: "DataCloneError" });
   const job = graph.spawn(work.nothing);
