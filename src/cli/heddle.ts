@@ -14,6 +14,7 @@ that run, and gives the others back. A second signal ends it at once.
   --threads N        worker threads, 1 to 256 (default: what the machine can run at once)
   --concurrency N    asynchronous jobs in flight on each thread, at most (default: 64)
   --schema NAME      the schema in the database (default: heddle)
+  --keep TIME        delete runs that ended longer ago, such as 12h or 7d (default: never)
   --grace MS         how long to wait for running jobs when it is told to stop, in milliseconds (default: 30000)`;
 
 /** Something is wrong with what the user gave. */
@@ -26,6 +27,7 @@ const OPTIONS = {
   threads: text,
   concurrency: text,
   schema: text,
+  keep: text,
   grace: text,
   help: { type: "boolean", short: "h" },
 } as const;
@@ -62,7 +64,7 @@ async function main(): Promise<void> {
   const timeout = whole("grace", values.grace);
 
   const addresses = modules.map((each) => (/^[a-z][a-z0-9+.-]+:/i.test(each) ? each : resolve(each)));
-  const cluster = await Cluster.connect({ url, modules: addresses, schema: values.schema });
+  const cluster = await Cluster.connect({ url, modules: addresses, schema: values.schema, keep: values.keep });
   cluster.on("error", (error) => console.error(`heddle: ${error.message}`));
   try {
     const worker = await cluster.startWorker({ threads, concurrency });
