@@ -1,4 +1,4 @@
-export { Cluster } from "./cluster/cluster.js";
+export { Cluster, type RunsOptions } from "./cluster/cluster.js";
 export { ClusterSchemaError, InvalidGraphError, UnknownRunError, WorkerLostError } from "./cluster/errors.js";
 export type { ClusterArguments, ClusterJob, ClusterJobOptions, Graph } from "./cluster/graph.js";
 export { idempotencyKey } from "./cluster/idempotency.js";

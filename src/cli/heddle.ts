@@ -17,6 +17,7 @@ migrate: creates the schema, its tables and the modules' queues, or brings them 
   --concurrency N    asynchronous jobs in flight on each thread, at most (default: 64)
   --schema NAME      the schema in the database (default: heddle)
   --no-create-schema the schema must be there already, made by heddle migrate: the role needs no right to create it
+  --keep TIME        delete runs that ended longer ago, such as 12h or 7d (default: never)
   --grace MS         how long to wait for running jobs when it is told to stop, in milliseconds (default: 30000)`;
 
 /** Something is wrong with what the user gave. */
@@ -30,6 +31,7 @@ const OPTIONS = {
   concurrency: text,
   schema: text,
   "no-create-schema": { type: "boolean" },
+  keep: text,
   grace: text,
   help: { type: "boolean", short: "h" },
 } as const;
@@ -67,13 +69,16 @@ async function main(): Promise<void> {
 
   const addresses = modules.map((each) => (/^[a-z][a-z0-9+.-]+:/i.test(each) ? each : resolve(each)));
   if (command === "migrate") {
-    const odd = (["threads", "concurrency", "no-create-schema", "grace"] as const).find((name) => name in values);
+    const odd = (["threads", "concurrency", "no-create-schema", "keep", "grace"] as const).find(
+      (name) => name in values,
+    );
     if (odd !== undefined) throw new UsageError(`--${odd} is an option of heddle worker`);
     await Cluster.migrate({ url, modules: addresses, schema: values.schema });
     return console.log(`heddle: the schema is ready, for jobs of ${modules.join(", ")}`);
   }
   const createSchema = !values["no-create-schema"];
-  const cluster = await Cluster.connect({ url, modules: addresses, schema: values.schema, createSchema });
+  const { schema, keep } = values;
+  const cluster = await Cluster.connect({ url, modules: addresses, schema, createSchema, keep });
   cluster.on("error", (error) => console.error(`heddle: ${error.message}`));
   try {
     const worker = await cluster.startWorker({ threads, concurrency });

@@ -2,6 +2,7 @@
 import { EventEmitter } from "node:events";
 import { ShutdownError } from "../api/errors.js";
 import { checkWhole } from "../api/options.js";
+import { isInstance } from "../values/describe.js";
 import { Database } from "./database.js";
 import { ClusterSchemaError } from "./errors.js";
 import { ClusterFunctions } from "./functions.js";
@@ -10,17 +11,31 @@ import { isRunId, newRunId } from "./ids.js";
 import { type CheckedClusterOptions, type ClusterOptions, checkClusterOptions } from "./options.js";
 import { Plan } from "./plan.js";
 import { createQueues, insertJobs, missingQueues, READY, SUSPECTS } from "./queues.js";
+import { Retention } from "./retention.js";
 import { type Connection, Run } from "./run.js";
 import { checkStorable } from "./storable.js";
-import { type RunStatus, Store } from "./store.js";
+import { type RunStatus, SETTINGS, Store } from "./store.js";
 import { Watch } from "./watch.js";
 import { ClusterWorker, type WorkerOptions } from "./worker.js";
 
 const MOST_LISTED = 10_000;
+const STATES: readonly RunStatus["state"][] = ["running", "completed", "failed", "cancelled"];
 /** How long the same error is not told again, in milliseconds. */
 const QUIET_FOR = 5000;
 /** How long a schema that is not there must be back for it to be told again, in milliseconds: more than anything waits that asks for it. */
 const BACK_FOR = 15_000;
+
+/** Options of `Cluster.runs`. */
+export interface RunsOptions {
+  /** Only runs in this state. */
+  state?: RunStatus["state"];
+  /** Only runs that were submitted before. */
+  before?: Date;
+  /** Only runs that come after the one with this id. */
+  after?: string;
+  /** How many at the most, 1 to 10,000; by default 100. */
+  limit?: number;
+}
 
 /**
  * A cluster: processes on any number of machines that share a PostgreSQL database. Any of them submits graphs and asks
@@ -42,6 +57,10 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
   readonly #functions: ClusterFunctions;
   readonly #connection: Connection;
   readonly #workers = new Set<ClusterWorker>();
+  /** The most bytes of a value, as the database keeps it for all. */
+  #maxValueBytes = 0;
+  /** Once there is a worker. */
+  #retention: Retention | undefined;
   #unlisten: () => void | Promise<void> = () => {};
   #closing: Promise<void> | undefined;
   #reported = { message: "", at: 0 };
@@ -50,7 +69,7 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
    * Connects to a database, and creates what a cluster needs there unless it is there.
    *
    * @param options modules (required); url of a PostgreSQL server, or directory of an embedded database, which without
-   * both is in memory; schema; createSchema; maxValueBytes: see `ClusterOptions`
+   * both is in memory; schema; createSchema; maxValueBytes; keep: see `ClusterOptions`
    * @throws TypeError, RangeError for a bad option; ClusterSchemaError, with `createSchema: false`; Error where a package or the server is missing; whatever a module
    * throws when it is loaded
    */
@@ -102,6 +121,9 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
         await store.create();
         await createQueues(database.boss, this.#functions.queues);
       } else await this.#checkSchema();
+      const { maxValueBytes } = this.#options;
+      if (maxValueBytes !== undefined) await store.setMaxValueBytes(maxValueBytes);
+      this.#maxValueBytes = await store.maxValueBytes();
       this.#unlisten = await database.listen(
         (payload) => this.#heard(payload),
         () => this.#mayHaveMissed(),
@@ -122,7 +144,7 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
 
   /** A new graph, to be filled with jobs and submitted. */
   graph(): Graph {
-    return new Graph(this.#functions, this.#options.maxValueBytes);
+    return new Graph(this.#functions, this.#maxValueBytes);
   }
 
   /**
@@ -174,12 +196,30 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
   /**
    * The latest runs, newest first.
    *
-   * @param options limit: how many at the most, 1 to 10,000, by default 100
+   * @param options state: only those in this state; before: only those submitted before this time; after: only those that
+   * come after the run with this id, such as the last one of the page before; limit: how many at the most, 1 to 10,000, by
+   * default 100
+   * @throws TypeError, RangeError for a bad option; UnknownRunError if `after` was deleted; ShutdownError
+   * @example
+   * let page = await cluster.runs({ state: "failed" });
+   * while (page.length > 0) {
+   *   for (const { id, name, failed } of page) console.log(id, name, failed);
+   *   page = await cluster.runs({ state: "failed", after: page.at(-1).id });
+   * }
    */
-  async runs({ limit = 100 }: { limit?: number } = {}): Promise<RunStatus[]> {
+  async runs({ state, before, after, limit = 100 }: RunsOptions = {}): Promise<RunStatus[]> {
     this.#checkOpen();
+    if (state !== undefined && !STATES.includes(state)) {
+      throw new TypeError(`state must be one of ${STATES.join(", ")}, not ${JSON.stringify(state)}`);
+    }
+    if (before !== undefined && !(isInstance(before, Date) && Number.isFinite(before.getTime()))) {
+      throw new TypeError("before must be a Date: runs that were submitted before it are listed");
+    }
+    if (after !== undefined && !isRunId(after)) {
+      throw new TypeError(`after must be the id of a run, such as the last one listed, not ${JSON.stringify(after)}`);
+    }
     checkWhole("limit", limit, 1, MOST_LISTED);
-    return await this.#connection.store.latest(limit);
+    return await this.#connection.store.latest({ state, before, after, limit });
   }
 
   /**
@@ -193,13 +233,15 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
     this.#checkOpen();
     const { database, store } = this.#connection;
     const report = (error: Error) => this.#report(error);
-    const { maxValueBytes } = this.#options;
-    const worker = await ClusterWorker.start(database, store, this.#functions, maxValueBytes, options, report);
+    const maxBytes = () => this.#maxValueBytes;
+    const worker = await ClusterWorker.start(database, store, this.#functions, maxBytes, options, report);
     if (this.#closing !== undefined) {
       await worker.stop();
       this.#checkOpen();
     }
     this.#workers.add(worker);
+    const { keep } = this.#options;
+    if (keep !== undefined) this.#retention ??= new Retention(store, keep, report);
     void worker.stopped.then(() => this.#workers.delete(worker));
     return worker;
   }
@@ -219,6 +261,7 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
 
   async #close(): Promise<void> {
     await Promise.all([...this.#workers].map((worker) => worker.stop()));
+    await this.#retention?.close();
     this.#connection.watch.close();
     await this.#unlisten();
     await this.#connection.database.close();
@@ -231,12 +274,24 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
       for (const worker of this.#workers) worker.suspects();
     } else if (payload.startsWith("cancelled ")) {
       for (const worker of this.#workers) worker.cancelled(payload.slice("cancelled ".length));
+    } else if (payload === SETTINGS) {
+      void this.#readSettings();
     } else {
       this.#connection.watch.look(payload);
     }
   }
 
+  async #readSettings(): Promise<void> {
+    try {
+      this.#maxValueBytes = await this.#connection.store.maxValueBytes();
+    } catch (error) {
+      // It is read again with the next connection.
+      if (this.#closing === undefined) this.#report(error as Error);
+    }
+  }
+
   #mayHaveMissed(): void {
+    void this.#readSettings();
     this.#connection.watch.lookAtAll();
     for (const worker of this.#workers) worker.wake();
   }

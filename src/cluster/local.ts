@@ -25,7 +25,8 @@ export class LocalSystem {
   readonly #functions: ClusterFunctions;
   /** Numbers as on each of the system's threads. */
   readonly #numbers: Functions;
-  readonly #maxBytes: number;
+  /** What a result may take now. */
+  readonly #maxBytes: () => number;
   readonly #concurrency: number;
   readonly #cells = new Int32Array(new SharedArrayBuffer(4 * MOST_JOBS));
   readonly #free: number[] = Array.from({ length: MOST_JOBS }, (_, cell) => cell);
@@ -34,7 +35,7 @@ export class LocalSystem {
     system: JobSystem,
     functions: ClusterFunctions,
     numbers: Functions,
-    maxBytes: number,
+    maxBytes: () => number,
     concurrency: number,
   ) {
     this.#system = system;
@@ -47,7 +48,7 @@ export class LocalSystem {
   /** @param report called with failures that no job of the cluster is to blame for */
   static async create(
     functions: ClusterFunctions,
-    maxBytes: number,
+    maxBytes: () => number,
     options: LocalOptions,
     report: (error: Error) => void,
   ): Promise<LocalSystem> {
@@ -117,7 +118,7 @@ export class LocalSystem {
       cell,
       fn: header & FUNCTION_MASK,
       key,
-      maxBytes: this.#maxBytes,
+      maxBytes: this.#maxBytes(),
       mark,
       args: data.args ?? "",
       uses: (data.uses ?? []).map(([position], k) => [position, inputs[k]] as const),

@@ -19,8 +19,16 @@ export interface ClusterOptions {
    * `Cluster.migrate`) must have done so, and the role of the connection needs no more than the grants that docs/cluster.md lists.
    */
   createSchema?: boolean;
-  /** The most bytes that the arguments of a job, or its result, may take, 1 to 67,108,864; by default 1,048,576. */
+  /**
+   * The most bytes that the arguments of a job, or its result, may take, 1 to 67,108,864. It is kept in the database for all
+   * who use the cluster: whoever gives it sets it for them, and whoever does not uses what is kept, at first 1,048,576.
+   */
   maxValueBytes?: number;
+  /**
+   * For how long runs are kept after they have ended: such as "90s", "30m", "12h", "7d" or, as a number, milliseconds; 1
+   * second to 10,000 days. The workers of this process delete them then. Without it, they delete none.
+   */
+  keep?: string | number;
 }
 
 export interface CheckedClusterOptions {
@@ -29,12 +37,14 @@ export interface CheckedClusterOptions {
   readonly directory: string | undefined;
   readonly schema: string;
   readonly createSchema: boolean;
-  readonly maxValueBytes: number;
+  /** Undefined: what is kept in the database counts. */
+  readonly maxValueBytes: number | undefined;
+  /** In milliseconds. */
+  readonly keep: number | undefined;
 }
 
-const KNOWN = ["modules", "url", "directory", "schema", "createSchema", "maxValueBytes"];
+const KNOWN = ["modules", "url", "directory", "schema", "createSchema", "maxValueBytes", "keep"];
 const MOST_BYTES = 2 ** 26;
-const BYTES = 2 ** 20;
 /** As pg-boss allows it. */
 const LONGEST_SCHEMA = 50;
 
@@ -46,7 +56,7 @@ export function checkClusterOptions(options: ClusterOptions): CheckedClusterOpti
   for (const key of Object.keys(options)) {
     if (!KNOWN.includes(key)) throw new TypeError(`a cluster has no option "${key}"; it has ${KNOWN.join(", ")}`);
   }
-  const { url, directory, schema = "heddle", createSchema = true, maxValueBytes = BYTES } = options;
+  const { url, directory, schema = "heddle", createSchema = true, maxValueBytes, keep: given } = options;
   if (url !== undefined) checkUrl(url);
   if (directory !== undefined && (typeof directory !== "string" || directory === "")) {
     throw new TypeError('directory must be the path of a folder, such as "./runs"');
@@ -60,8 +70,28 @@ export function checkClusterOptions(options: ClusterOptions): CheckedClusterOpti
     );
   }
   if (typeof createSchema !== "boolean") throw new TypeError("createSchema must be true or false");
-  checkWhole("maxValueBytes", maxValueBytes, 1, MOST_BYTES);
-  return { modules: checkModules(options.modules), url, directory, schema, createSchema, maxValueBytes };
+  if (maxValueBytes !== undefined) checkWhole("maxValueBytes", maxValueBytes, 1, MOST_BYTES);
+  const modules = checkModules(options.modules);
+  const keep = given === undefined ? undefined : checkKeep(given);
+  return { modules, url, directory, schema, createSchema, maxValueBytes, keep };
+}
+
+const SECOND = 1000;
+const DAY = 24 * 60 * 60 * SECOND;
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: SECOND, m: 60 * SECOND, h: DAY / 24, d: DAY };
+/** In milliseconds. */
+const SHORTEST_KEPT = SECOND;
+const LONGEST_KEPT = 10_000 * DAY;
+
+/** @returns milliseconds */
+function checkKeep(keep: unknown): number {
+  const [, count, unit] = (typeof keep === "string" && /^(\d+(?:\.\d+)?) ?(ms|s|m|h|d)$/.exec(keep)) || [];
+  const milliseconds = count === undefined ? keep : Number(count) * UNITS[unit];
+  if (typeof milliseconds === "number" && milliseconds >= SHORTEST_KEPT && milliseconds <= LONGEST_KEPT) {
+    return milliseconds;
+  }
+  const message = `keep must be a time such as "90s", "30m", "12h" or "7d", or milliseconds as a number, from 1 second to 10,000 days, not ${typeof keep === "string" ? JSON.stringify(keep) : String(keep)}`;
+  throw typeof milliseconds === "number" ? new RangeError(message) : new TypeError(message);
 }
 
 function checkUrl(url: unknown): void {

@@ -1,5 +1,5 @@
 /**
- * Runs and outcomes, in two tables beside pg-boss's own. A job's first outcome counts: an attempt that comes later, as
+ * Runs and outcomes, in two tables beside pg-boss's own, and a third one of what holds for the whole cluster. A job's first outcome counts: an attempt that comes later, as
  * the first one's worker was slow or lost, changes nothing.
  */
 import { channelOf, type Database, type Sql } from "./database.js";
@@ -62,12 +62,36 @@ interface RunRow {
   ended: Date | null;
 }
 
+/** Told to all when what holds for the whole cluster has changed. */
+export const SETTINGS = "settings";
+
 const STATUS = "id, name, jobs, completed, failed, cancelled, submitted, ended";
+
+/** A run's state, as `statusOf` says it: there is an index of it. */
+const STATE =
+  "(CASE WHEN ended IS NULL THEN 'running' WHEN cancelled > 0 THEN 'cancelled' WHEN failed > 0 THEN 'failed' ELSE 'completed' END)";
+
+/** Which runs `Cluster.runs` gives. */
+export interface Listing {
+  readonly state?: RunStatus["state"];
+  readonly before?: Date;
+  readonly after?: string;
+  readonly limit: number;
+}
+
+/** What `maxValueBytes` is until somebody sets it. */
+const VALUE_BYTES = 2 ** 20;
+/** Outcomes that are deleted at once. */
+const DELETED_AT_ONCE = 5000;
+/** Runs that are deleted by one transaction at the most; and the jobs that all but the last of them may have. */
+const RUNS_AT_ONCE = 100;
+const JOBS_AT_ONCE = 5000;
 
 export class Store {
   readonly #database: Database;
   readonly #runs: string;
   readonly #outcomes: string;
+  readonly #settings: string;
   readonly #channel: string;
   /** Plans of runs, the latest asked for last. */
   readonly #plans = new Map<string, Plan>();
@@ -76,14 +100,15 @@ export class Store {
     this.#database = database;
     this.#runs = `${database.schemaInSql}.heddle_run`;
     this.#outcomes = `${database.schemaInSql}.heddle_outcome`;
+    this.#settings = `${database.schemaInSql}.heddle_cluster`;
     this.#channel = channelOf(database.schema);
   }
 
   /** Whether the tables are there. */
   async isThere(): Promise<boolean> {
     const [{ there }] = await this.#database.query<{ there: boolean }>(
-      "SELECT to_regclass($1) IS NOT NULL AND to_regclass($2) IS NOT NULL AS there",
-      [this.#runs, this.#outcomes],
+      "SELECT to_regclass($1) IS NOT NULL AND to_regclass($2) IS NOT NULL AND to_regclass($3) IS NOT NULL AS there",
+      [this.#runs, this.#outcomes, this.#settings],
     );
     return there;
   }
@@ -102,9 +127,31 @@ export class Store {
           submitted timestamptz NOT NULL DEFAULT now(), ended timestamptz);
         CREATE INDEX IF NOT EXISTS heddle_run_submitted ON ${this.#runs} (submitted DESC);
         CREATE TABLE IF NOT EXISTS ${this.#outcomes} (
-          run uuid, job int, state smallint NOT NULL, value bytea NOT NULL, first int, PRIMARY KEY (run, job))`,
+          run uuid, job int, state smallint NOT NULL, value bytea NOT NULL, first int, PRIMARY KEY (run, job));
+        CREATE INDEX IF NOT EXISTS heddle_run_state ON ${this.#runs} (${STATE}, submitted, id);
+        CREATE INDEX IF NOT EXISTS heddle_run_ended ON ${this.#runs} (ended);
+        CREATE TABLE IF NOT EXISTS ${this.#settings} (
+          one boolean PRIMARY KEY DEFAULT true CHECK (one), max_value_bytes int NOT NULL DEFAULT ${VALUE_BYTES});
+        INSERT INTO ${this.#settings} DEFAULT VALUES ON CONFLICT DO NOTHING`,
       );
     });
+  }
+
+  /** The most bytes of a value, as the cluster keeps it. */
+  async maxValueBytes(): Promise<number> {
+    const [row] = await this.#database.query<{ bytes: number }>(
+      `SELECT max_value_bytes AS bytes FROM ${this.#settings}`,
+    );
+    return row.bytes;
+  }
+
+  /** Sets it for all, and tells them. */
+  async setMaxValueBytes(bytes: number): Promise<void> {
+    await this.#database.query(
+      `WITH changed AS (UPDATE ${this.#settings} SET max_value_bytes = $1 WHERE max_value_bytes <> $1 RETURNING one)
+      SELECT pg_notify($2, '${SETTINGS}') FROM changed`,
+      [bytes, this.#channel],
+    );
   }
 
   async insertRun(sql: Sql, id: string, name: string, plan: Plan): Promise<void> {
@@ -225,13 +272,30 @@ export class Store {
     return rows.map(({ fn }) => fn);
   }
 
-  /** The latest runs, newest first. */
-  async latest(most: number): Promise<RunStatus[]> {
+  /** Runs, newest first. @throws UnknownRunError for `after` */
+  async latest({ state, before, after, limit }: Listing): Promise<RunStatus[]> {
+    const values: unknown[] = [];
+    const given = (value: unknown) => `$${values.push(value)}`;
+    const wanted: string[] = [];
+    if (state !== undefined) wanted.push(`${STATE} = ${given(state)}`);
+    if (before !== undefined) wanted.push(`submitted < ${given(before.toISOString())}::timestamptz`);
+    if (after !== undefined) wanted.push(`(submitted, id) < (${given(await this.#submitted(after))}, ${given(after)})`);
+    const where = wanted.length === 0 ? "" : `WHERE ${wanted.join(" AND ")}`;
     const rows = await this.#database.query<RunRow>(
-      `SELECT ${STATUS} FROM ${this.#runs} ORDER BY submitted DESC, id LIMIT $1`,
-      [most],
+      `SELECT ${STATUS} FROM ${this.#runs} ${where} ORDER BY submitted DESC, id DESC LIMIT ${given(limit)}`,
+      values,
     );
     return rows.map(statusOf);
+  }
+
+  /** When a run was submitted, as text: a Date would lose digits. @throws UnknownRunError */
+  async #submitted(run: string): Promise<string> {
+    const [row] = await this.#database.query<{ submitted: string }>(
+      `SELECT submitted::text FROM ${this.#runs} WHERE id = $1`,
+      [run],
+    );
+    if (row === undefined) throw new UnknownRunError(run);
+    return row.submitted;
   }
 
   /** @throws UnknownRunError; Error for one that a newer version has submitted */
@@ -253,6 +317,48 @@ export class Store {
   async delete(sql: Sql, run: string): Promise<void> {
     await sql.executeSql(`DELETE FROM ${this.#runs} WHERE id = $1`, [run]);
     await sql.executeSql(`DELETE FROM ${this.#outcomes} WHERE run = $1`, [run]);
+  }
+
+  /**
+   * Deletes some of the runs that have ended for longer, those first that ended first, and tells those who watch them; unless
+   * another process is just doing that.
+   *
+   * @param keep milliseconds
+   * @returns whether there may be more
+   */
+  async deleteEnded(keep: number): Promise<boolean> {
+    return await this.#database.transaction(async (sql) => {
+      const lock = await sql.executeSql("SELECT pg_try_advisory_xact_lock(hashtext($1)) AS mine", [this.#settings]);
+      if (!lock.rows[0].mine) return false;
+      const { rows } = await sql.executeSql(
+        `SELECT id, jobs FROM ${this.#runs} WHERE ended < now() - $1::float8 * interval '1 ms'
+        ORDER BY ended LIMIT ${RUNS_AT_ONCE} FOR UPDATE SKIP LOCKED`,
+        [keep],
+      );
+      let jobs = 0;
+      const some = (rows as { id: string; jobs: number }[]).filter((run) => {
+        const fits = jobs < JOBS_AT_ONCE;
+        if (fits) jobs += run.jobs;
+        return fits;
+      });
+      if (some.length === 0) return false;
+      const ids = some.map(({ id }) => id);
+      // The outcomes of a large run in parts: on the embedded database each statement holds up this thread.
+      const largest = Math.max(...some.map((run) => run.jobs));
+      for (let job = 0; job < largest; job += DELETED_AT_ONCE) {
+        await sql.executeSql(`DELETE FROM ${this.#outcomes} WHERE run = ANY($1::uuid[]) AND job >= $2 AND job < $3`, [
+          ids,
+          job,
+          job + DELETED_AT_ONCE,
+        ]);
+      }
+      await sql.executeSql(
+        `WITH gone AS (DELETE FROM ${this.#runs} WHERE id = ANY($1::uuid[]) RETURNING id)
+        SELECT pg_notify($2, id::text) FROM gone`,
+        [ids, this.#channel],
+      );
+      return true;
+    });
   }
 }
 

@@ -91,7 +91,7 @@ export class ClusterWorker {
     database: Database,
     store: Store,
     functions: ClusterFunctions,
-    maxBytes: number,
+    maxBytes: () => number,
     options: WorkerOptions,
     report: (error: Error) => void,
   ): Promise<ClusterWorker> {

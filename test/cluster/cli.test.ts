@@ -28,6 +28,7 @@ const WRONG: [args: string[], pattern: RegExp][] = [
   [["worker"], /--url is missing/],
   [["worker", "--url", GONE], /--modules is missing/],
   [["worker", "--url", GONE, "--modules", MODULE, "--threads", "many"], /--threads must be a whole number/],
+  [["worker", "--url", GONE, "--modules", MODULE, "--keep", "long"], /keep must be a time such as "90s".*not "long"/],
   [["worker", "--url", GONE, "--colour"], /Unknown option '--colour'/],
   [["worker", "--url", "http://x", "--modules", MODULE], /url must be the address of a PostgreSQL database/],
   [["worker", "--url", GONE, "--modules", MODULE], /cannot open the database: connect ECONNREFUSED/],

@@ -17,8 +17,13 @@ export function freshSchema() {
 }
 
 /** Starts `heddle worker`, and waits until it is ready. It is killed after the test. */
-export async function startProcess(t: TestContext, schema: string, threads = 2): Promise<ChildProcess> {
-  const args = ["worker", "--modules", fileURLToPath(WORK), "--threads", String(threads), "--schema", schema];
+export async function startProcess(
+  t: TestContext,
+  schema: string,
+  threads = 2,
+  ...more: string[]
+): Promise<ChildProcess> {
+  const args = [...more, "worker", "--modules", fileURLToPath(WORK), "--threads", String(threads), "--schema", schema];
   const child = spawn(process.execPath, [BIN, ...args], {
     env: { ...process.env, HEDDLE_URL: URL_OF_SERVER },
     stdio: ["ignore", "pipe", "inherit"],
