@@ -8,6 +8,7 @@ export default defineConfig({
     cluster: "build/src/cluster.js",
     worker: "build/src/worker.js",
     "cluster/execute": "build/src/cluster/execute.js",
+    "cluster/heartbeat-thread": "build/src/cluster/heartbeat-thread.js",
     "cli/heddle": "build/src/cli/heddle.js",
   },
   platform: "node",

@@ -1,5 +1,5 @@
 export { Cluster } from "./cluster/cluster.js";
-export { InvalidGraphError, UnknownRunError, WorkerLostError } from "./cluster/errors.js";
+export { ClusterSchemaError, InvalidGraphError, UnknownRunError, WorkerLostError } from "./cluster/errors.js";
 export type { ClusterArguments, ClusterJob, ClusterJobOptions, Graph } from "./cluster/graph.js";
 export { idempotencyKey } from "./cluster/idempotency.js";
 export type { ClusterOptions } from "./cluster/options.js";

@@ -12,7 +12,7 @@ import * as work from "./support/work.js";
 type End = () => Promise<unknown> | Group | Job<unknown>;
 
 const CALLS = 20_000;
-const ROUNDS = 30;
+const ROUNDS = 100;
 
 /** Collects garbage; undefined where the runtime has no way to. */
 const collect = (() => {

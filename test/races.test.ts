@@ -115,3 +115,19 @@ test("a shutdown by force reports no cancelled job as a failure that nobody has 
   await turn();
   assert.deepEqual(errors, []);
 });
+
+test("nor does one that terminates the worker while it cancels them", HANGS, async () => {
+  for (let round = 0; round < bound(5, 50); round++) {
+    const jobs = await JobSystem.create({ threads: 1, modules: [WORK] });
+    const errors: Error[] = [];
+    jobs.on("error", (error) => errors.push(error));
+    const first = jobs.run(work.sleep, 20);
+    void first.then(null, () => {});
+    for (let k = 0; k < 2000; k++) jobs.spawn(work.nothing).after(jobs.run(work.nothing)).schedule();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await jobs.shutdown({ force: true, grace: round % 5 });
+    await turn();
+    await turn();
+    assert.deepEqual(errors, []);
+  }
+});

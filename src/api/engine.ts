@@ -56,12 +56,12 @@ import { failureOf } from "./failure-errors.js";
 import type { Functions } from "./functions.js";
 import type { Group } from "./group.js";
 import { HandleCodec } from "./handle-codec.js";
-import { ForeignJob, isJob, type Job } from "./job.js";
+import { ForeignJob, isJob, type Job, NO_GENERATION } from "./job.js";
 import { JobContexts } from "./job-contexts.js";
 import { JobRunner } from "./job-runner.js";
 import { JobSignals } from "./job-signals.js";
 import { Listener } from "./listener.js";
-import { FAILED, PENDING } from "./outcomes.js";
+import { type DONE, FAILED, PENDING } from "./outcomes.js";
 
 export class Engine {
   readonly context: Context;
@@ -448,6 +448,14 @@ export class Engine {
   /** Whether a job runs here, or is suspended, although the system is being shut down. */
   #inLateJob(): boolean {
     return !this.#ended && (this.context.running !== 0 || this.context.suspended > 0);
+  }
+
+  /** A handle that has its outcome, of a job that is in no slot. @param name undefined: the job's is not known */
+  settledHandle(state: typeof DONE | typeof FAILED, outcome: unknown, name?: string): Job<unknown> {
+    const job = this.foreignHandle(0, NO_GENERATION, 0);
+    if (name !== undefined) job._rename(name);
+    job._outcomes.settle(0, state, outcome);
+    return job;
   }
 
   /** A handle on this thread for a job of another. */

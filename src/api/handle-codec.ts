@@ -6,12 +6,9 @@ import type { Handles } from "../values/codec.js";
 import type { Engine } from "./engine.js";
 import { failureOf } from "./failure-errors.js";
 import { handleName } from "./handle-name.js";
-import { Job } from "./job.js";
+import { Job, NO_GENERATION } from "./job.js";
 import { DONE, FAILED, PENDING } from "./outcomes.js";
 import { bufferOf, primitiveOn } from "./primitives.js";
-
-/** No slot has it: the handle of a job whose outcome is in the handle itself, or cannot be told. */
-const STALE = -1;
 
 export class HandleCodec implements Handles {
   readonly #engine: Engine;
@@ -51,7 +48,7 @@ export class HandleCodec implements Handles {
     }
     this.#point(cell, JOB, job._slot);
     const { memory } = context;
-    if (job._state !== PENDING) memory.f64[cell + 1] = STALE;
+    if (job._state !== PENDING) memory.f64[cell + 1] = NO_GENERATION;
     else if (job._isForeign()) memory.f64[cell + 1] = job._generation;
     else {
       memory.f64[cell + 1] = memory.i32[(job._slot << SLOT_LOG) + S_GENERATION];
@@ -82,20 +79,12 @@ export class HandleCodec implements Handles {
     context.notePinning();
     const content = memory.i32[2 * cell];
     if (kind === FAILED_JOB) {
-      const job = this.#engine.foreignHandle(0, STALE, 0);
-      job._outcomes.settle(
-        0,
-        FAILED,
-        again ? runner.errorIn(content, "(unknown)") : runner.errorOf(content, "(unknown)"),
-      );
-      return job;
+      const error = again ? runner.errorIn(content, "(unknown)") : runner.errorOf(content, "(unknown)");
+      return this.#engine.settledHandle(FAILED, error);
     }
     if (kind === DONE_JOB) {
       const [name, result] = this.#engine.codec.unpack(content);
-      const job = this.#engine.foreignHandle(0, STALE, 0);
-      job._rename(name as string);
-      job._outcomes.settle(0, DONE, result);
-      return job;
+      return this.#engine.settledHandle(DONE, result, name as string);
     }
     memory.reach(content << SLOT_LOG);
     const header = memory.i32[(content << SLOT_LOG) + S_FUNCTION];

@@ -613,13 +613,16 @@ export class JobRunner implements Runner {
 
   /** Fails all handles that are still pending, and reports what nobody has waited for. */
   abandon(error: ShutdownError): void {
+    const report = (failure: Error) => {
+      if (!isCancellation(failure)) this.#report(failure);
+    };
     this.#places.forEach((place, index) => {
       if (place < 0) return;
       const outcomes = this.#outcomes[place >>> SHARING_LOG] as Outcomes;
       // A job that was never scheduled may hide the failure of one before it.
       const failure = this.#context.memory.i32[(slotAt(index) << SLOT_LOG) + S_FAILURE];
       const observed = (outcomes.observed & (1 << place)) !== 0;
-      if (failure !== 0 && !observed) this.#report(this.errorOf(failure, outcomes.nameOf(place)));
+      if (failure !== 0 && !observed) report(this.errorOf(failure, outcomes.nameOf(place)));
       const waiting = this.#settle(outcomes, place, FAILED, error);
       if (waiting === undefined) return;
       waiting.reject(error);
@@ -628,7 +631,7 @@ export class JobRunner implements Runner {
     this.#places.fill(NOWHERE);
     this.lending.clear();
     // Failures of groups that nobody has waited for.
-    for (const group of this.openGroups) group._abandon(error, this.#report);
+    for (const group of this.openGroups) group._abandon(error, report);
     this.openGroups.clear();
     this.reportUnobserved();
   }

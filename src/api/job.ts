@@ -189,6 +189,9 @@ export function isJob(value: unknown): value is Job<unknown> {
   }
 }
 
+/** No slot has this generation: of a handle whose job is in none, as its outcome is in the handle, or cannot be told. */
+export const NO_GENERATION = -1;
+
 /** The number of the outcomes of a handle that this thread has not spawned. */
 const FOREIGN = -1;
 

@@ -1,19 +1,22 @@
 #!/usr/bin/env node
-/** `heddle worker`: a worker of a cluster, until it is told to stop. */
+/** `heddle worker`: a worker of a cluster, until it is told to stop. `heddle migrate`: creates what a cluster needs. */
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { Cluster } from "../cluster.js";
 
 const HELP = `heddle worker --url postgres://… --modules ./work.js [options]
+heddle migrate --url postgres://… --modules ./work.js [--schema NAME]
 
-Takes jobs from a cluster's database and runs them, until SIGTERM or SIGINT: then it takes no more, waits for those
+worker: takes jobs from a cluster's database and runs them, until SIGTERM or SIGINT: then it takes no more, waits for those
 that run, and gives the others back. A second signal ends it at once.
+migrate: creates the schema, its tables and the modules' queues, or brings them up to date, and ends.
 
   --url URL          the database (or HEDDLE_URL in the environment, which does not show in the list of processes)
   --modules A,B      the modules whose functions it runs; the option may be given more than once
   --threads N        worker threads, 1 to 256 (default: what the machine can run at once)
   --concurrency N    asynchronous jobs in flight on each thread, at most (default: 64)
   --schema NAME      the schema in the database (default: heddle)
+  --no-create-schema the schema must be there already, made by heddle migrate: the role needs no right to create it
   --grace MS         how long to wait for running jobs when it is told to stop, in milliseconds (default: 30000)`;
 
 /** Something is wrong with what the user gave. */
@@ -26,6 +29,7 @@ const OPTIONS = {
   threads: text,
   concurrency: text,
   schema: text,
+  "no-create-schema": { type: "boolean" },
   grace: text,
   help: { type: "boolean", short: "h" },
 } as const;
@@ -48,7 +52,7 @@ async function main(): Promise<void> {
   const { values, positionals } = read(process.argv.slice(2));
   if (values.help) return console.log(HELP);
   const [command, ...more] = positionals;
-  if (command !== "worker" || more.length > 0) {
+  if ((command !== "worker" && command !== "migrate") || more.length > 0) {
     throw new UsageError(
       command === undefined ? "what to do is missing" : `there is no command "${positionals.join(" ")}"`,
     );
@@ -62,7 +66,14 @@ async function main(): Promise<void> {
   const timeout = whole("grace", values.grace);
 
   const addresses = modules.map((each) => (/^[a-z][a-z0-9+.-]+:/i.test(each) ? each : resolve(each)));
-  const cluster = await Cluster.connect({ url, modules: addresses, schema: values.schema });
+  if (command === "migrate") {
+    const odd = (["threads", "concurrency", "no-create-schema", "grace"] as const).find((name) => name in values);
+    if (odd !== undefined) throw new UsageError(`--${odd} is an option of heddle worker`);
+    await Cluster.migrate({ url, modules: addresses, schema: values.schema });
+    return console.log(`heddle: the schema is ready, for jobs of ${modules.join(", ")}`);
+  }
+  const createSchema = !values["no-create-schema"];
+  const cluster = await Cluster.connect({ url, modules: addresses, schema: values.schema, createSchema });
   cluster.on("error", (error) => console.error(`heddle: ${error.message}`));
   try {
     const worker = await cluster.startWorker({ threads, concurrency });

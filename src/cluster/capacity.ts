@@ -5,6 +5,14 @@ const MOST_HELD = 512;
 /** How long a job should be in hand, from being fetched until it has run, in milliseconds. */
 const IN_HAND = 100;
 
+/** At the most, each time: the next ones may be longer. */
+const MOST_GROWTH = 8;
+
+/** Half of what would do. @param mean for how long jobs were in hand, in milliseconds */
+function growth(mean: number): number {
+  return Math.min(Math.max(2, IN_HAND / 2 / mean), MOST_GROWTH);
+}
+
 export class Capacity {
   readonly #least: number;
   #jobs: number;
@@ -32,7 +40,7 @@ export class Capacity {
   adapt(): void {
     if (this.#ended === 0) return;
     const mean = this.#inHand / this.#ended;
-    if (mean < IN_HAND / 2) this.#jobs = Math.min(2 * this.#jobs, MOST_HELD);
+    if (mean < IN_HAND / 2) this.#jobs = Math.min(Math.ceil(this.#jobs * growth(mean)), MOST_HELD);
     else if (mean > 2 * IN_HAND) this.#jobs = Math.max(this.#jobs >> 1, this.#least);
     this.#inHand = 0;
     this.#ended = 0;

@@ -3,13 +3,15 @@ import { EventEmitter } from "node:events";
 import { ShutdownError } from "../api/errors.js";
 import { checkWhole } from "../api/options.js";
 import { Database } from "./database.js";
+import { ClusterSchemaError } from "./errors.js";
 import { ClusterFunctions } from "./functions.js";
 import { Graph } from "./graph.js";
 import { isRunId, newRunId } from "./ids.js";
 import { type CheckedClusterOptions, type ClusterOptions, checkClusterOptions } from "./options.js";
 import { Plan } from "./plan.js";
-import { createQueues, insertJobs, READY } from "./queues.js";
+import { createQueues, insertJobs, missingQueues, READY, SUSPECTS } from "./queues.js";
 import { type Connection, Run } from "./run.js";
+import { checkStorable } from "./storable.js";
 import { type RunStatus, Store } from "./store.js";
 import { Watch } from "./watch.js";
 import { ClusterWorker, type WorkerOptions } from "./worker.js";
@@ -17,6 +19,8 @@ import { ClusterWorker, type WorkerOptions } from "./worker.js";
 const MOST_LISTED = 10_000;
 /** How long the same error is not told again, in milliseconds. */
 const QUIET_FOR = 5000;
+/** How long a schema that is not there must be back for it to be told again, in milliseconds: more than anything waits that asks for it. */
+const BACK_FOR = 15_000;
 
 /**
  * A cluster: processes on any number of machines that share a PostgreSQL database. Any of them submits graphs and asks
@@ -38,7 +42,7 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
   readonly #functions: ClusterFunctions;
   readonly #connection: Connection;
   readonly #workers = new Set<ClusterWorker>();
-  #unlisten: () => Promise<void> = async () => {};
+  #unlisten: () => void | Promise<void> = () => {};
   #closing: Promise<void> | undefined;
   #reported = { message: "", at: 0 };
 
@@ -46,8 +50,8 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
    * Connects to a database, and creates what a cluster needs there unless it is there.
    *
    * @param options modules (required); url of a PostgreSQL server, or directory of an embedded database, which without
-   * both is in memory; schema; maxValueBytes: see `ClusterOptions`
-   * @throws TypeError, RangeError for a bad option; Error where a package or the server is missing; whatever a module
+   * both is in memory; schema; createSchema; maxValueBytes: see `ClusterOptions`
+   * @throws TypeError, RangeError for a bad option; ClusterSchemaError, with `createSchema: false`; Error where a package or the server is missing; whatever a module
    * throws when it is loaded
    */
   static async connect(options: ClusterOptions): Promise<Cluster> {
@@ -66,6 +70,24 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
     return created;
   }
 
+  /**
+   * Creates in a database what a cluster needs, or brings it up to date, and ends; `heddle migrate` on the command line does just this.
+   * Clusters that are connected with `createSchema: false` then need no right to create anything.
+   *
+   * @param options as for `connect`: the queues are those of its modules
+   * @throws as `connect`
+   * @example
+   * await Cluster.migrate({ modules, url: "postgres://owner@host/db" });
+   */
+  static async migrate(options: Omit<ClusterOptions, "createSchema">): Promise<void> {
+    const cluster = await Cluster.connect({ ...options, createSchema: true });
+    try {
+      await cluster.#connection.database.indexed();
+    } finally {
+      await cluster.close();
+    }
+  }
+
   private constructor(options: CheckedClusterOptions, functions: ClusterFunctions, connection: Connection) {
     super();
     this.#options = options;
@@ -76,10 +98,11 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
   async #open(): Promise<void> {
     const { database, store } = this.#connection;
     try {
-      await store.create();
-      await createQueues(database.boss, this.#functions.queues);
+      if (this.#options.createSchema) {
+        await store.create();
+        await createQueues(database.boss, this.#functions.queues);
+      } else await this.#checkSchema();
       this.#unlisten = await database.listen(
-        store.channel,
         (payload) => this.#heard(payload),
         () => this.#mayHaveMissed(),
       );
@@ -87,6 +110,14 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
       await this.close();
       throw error;
     }
+  }
+
+  /** @throws ClusterSchemaError if it lacks anything */
+  async #checkSchema(): Promise<void> {
+    const { database, store } = this.#connection;
+    if (!(await store.isThere())) throw database.schemaError("lacks heddle's own tables");
+    const [missing] = await missingQueues(database.boss, this.#functions.queues);
+    if (missing !== undefined) throw database.schemaError(`has no queue "${missing}"`);
   }
 
   /** A new graph, to be filled with jobs and submitted. */
@@ -111,6 +142,7 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
     }
     if (typeof name !== "string" || name.length > 1000)
       throw new TypeError("name must be a string of up to 1000 characters");
+    checkStorable("name", name);
     const plan = Plan.of(graph);
     const id = newRunId();
     const { database, store } = this.#connection;
@@ -188,13 +220,15 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
   async #close(): Promise<void> {
     await Promise.all([...this.#workers].map((worker) => worker.stop()));
     this.#connection.watch.close();
-    await this.#unlisten().catch(() => {});
+    await this.#unlisten();
     await this.#connection.database.close();
   }
 
   #heard(payload: string): void {
     if (payload === READY) {
       for (const worker of this.#workers) worker.wake();
+    } else if (payload === SUSPECTS) {
+      for (const worker of this.#workers) worker.suspects();
     } else if (payload.startsWith("cancelled ")) {
       for (const worker of this.#workers) worker.cancelled(payload.slice("cancelled ".length));
     } else {
@@ -212,11 +246,14 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
   }
 
   /** Tells of what no call can throw; the process's own warnings are for those who don't listen. */
-  #report(error: Error): void {
+  #report(failure: Error): void {
     const now = performance.now();
+    const error = this.#connection.database.explain(failure);
+    const isGone = error instanceof ClusterSchemaError;
     // While the database is away, everything that asks it fails alike.
-    if (error.message === this.#reported.message && now - this.#reported.at < QUIET_FOR) return;
-    this.#reported = { message: error.message, at: now };
+    const known = error.message === this.#reported.message && now - this.#reported.at < (isGone ? BACK_FOR : QUIET_FOR);
+    if (!known || isGone) this.#reported = { message: error.message, at: now };
+    if (known) return;
     if (this.listenerCount("error") === 0) process.emitWarning(error);
     // A listener that throws is an uncaught error of the program's, and must not end what reports here.
     else setImmediate(() => this.emit("error", error));

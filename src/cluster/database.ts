@@ -3,8 +3,10 @@ import type { PGlite, Results } from "@electric-sql/pglite";
 import type { ConstructorOptions, Db, PgBoss } from "pg-boss";
 import { otherThanNode } from "../platform/node.js";
 import { isInstance } from "../values/describe.js";
+import { ClusterSchemaError } from "./errors.js";
 import { lockDirectory } from "./lock.js";
 import type { CheckedClusterOptions } from "./options.js";
+import { Server } from "./server.js";
 
 /** Runs statements: in the open, or within a transaction. Also what pg-boss takes to run its own there. */
 export type Sql = Pick<Db, "executeSql">;
@@ -13,28 +15,46 @@ export type Sql = Pick<Db, "executeSql">;
 const SUPERVISE_EVERY = 5;
 /** How often it deletes jobs that have ended long ago, in seconds. */
 const MAINTAIN_EVERY = 600;
-/** Passed on to pg, in milliseconds: a server that has vanished must not be waited for for ever. */
-const CONNECTION = {
-  connectionTimeoutMillis: 10_000,
-  query_timeout: 300_000,
-  keepAlive: true,
-  keepAliveInitialDelayMillis: 10_000,
-};
 /** Tries of a transaction that the database has rolled back because of others. */
 const MOST_TRIES = 5;
 /** Errors of PostgreSQL: serialization failure, deadlock. */
 const ROLLED_BACK = ["40001", "40P01"];
+/** Error of PostgreSQL: the role may not do it. */
+const NOT_ALLOWED = "42501";
+/** What pg-boss says where the schema is not as it needs it and it may not create it: it has no codes for these. */
+const NOT_AS_NEEDED: Record<string, string> = {
+  "pg-boss is not installed": "is not in the database, or lacks the tables of pg-boss",
+  "pg-boss database requires migrations": "has the tables of another version of pg-boss than this process",
+};
+/** How often to look whether indexes are there, in milliseconds. */
+const LOOK_EVERY = 100;
+/** Errors of PostgreSQL: there is no such table, schema, function, type. */
+const MISSING = ["42P01", "3F000", "42883", "42704"];
 
 export class Database {
   readonly boss: PgBoss;
+  /** Of the server; undefined: the database is embedded. */
+  readonly url: string | undefined;
   readonly schema: string;
+  /** The schema as statements name it, which may be a word of SQL's own, such as "user". */
+  readonly schemaInSql: string;
+  readonly #server: Server | undefined;
   readonly #embedded: PGlite | undefined;
   readonly #unlock: () => void;
   #closed = false;
 
-  private constructor(boss: PgBoss, schema: string, embedded: PGlite | undefined, unlock: () => void) {
+  private constructor(
+    boss: PgBoss,
+    { url, schema }: CheckedClusterOptions,
+    server: Server | undefined,
+    embedded: PGlite | undefined,
+    unlock: () => void,
+  ) {
     this.boss = boss;
+    this.url = url;
     this.schema = schema;
+    this.schemaInSql = quoted(schema);
+    this.#server = server;
     this.#embedded = embedded;
     this.#unlock = unlock;
   }
@@ -45,10 +65,8 @@ export class Database {
    * @param report called with errors outside of any call, such as lost connections
    * @throws Error where a package or the server is missing, saying what to do
    */
-  static async open(
-    { url, directory, schema }: CheckedClusterOptions,
-    report: (error: Error) => void,
-  ): Promise<Database> {
+  static async open(options: CheckedClusterOptions, report: (error: Error) => void): Promise<Database> {
+    const { url, directory, schema, createSchema } = options;
     const other = otherThanNode();
     if (other !== undefined) throw new Error(`heddle/cluster runs on Node 20.19 and newer; this is ${other}`);
     const { PgBoss, fromPglite } = await optional("pg-boss", "pg-boss@12", () => import("pg-boss"));
@@ -57,13 +75,23 @@ export class Database {
       throw new Error("this needs pg-boss 12.38 or newer, and an older one is installed: npm install pg-boss@12");
     }
     const common: ConstructorOptions = {
-      schema,
+      schema: quoted(schema),
       schedule: false,
+      migrate: createSchema,
+      // Only the owner of the tables may.
+      reindex: createSchema,
       superviseIntervalSeconds: SUPERVISE_EVERY,
       monitorIntervalSeconds: SUPERVISE_EVERY,
       registerInstance: false,
       maintenanceIntervalSeconds: MAINTAIN_EVERY,
     };
+    let database: Database | undefined;
+    // Once it is being closed, statements that are cut off are no news.
+    const tell = (error: unknown) => {
+      if (database?.closed) return;
+      report(isInstance(error, Error) ? error : new Error(messageOf(error), { cause: error }));
+    };
+    let server: Server | undefined;
     let embedded: PGlite | undefined;
     let unlock = () => {};
     let boss: PgBoss;
@@ -82,28 +110,63 @@ export class Database {
       }
       boss = new PgBoss({ ...common, backend: "pglite", db: fromPglite(embedded) });
     } else {
-      boss = new PgBoss({ ...common, ...CONNECTION, connectionString: url });
+      server = await Server.open(url, channelOf(schema), tell).catch(cannotOpen);
+      boss = new PgBoss({ ...common, db: server });
     }
-    const database = new Database(boss, schema, embedded, unlock);
-    // Once it is being closed, statements of pg-boss's own that are cut off are no news.
-    boss.on("error", (error: unknown) => {
-      if (!database.#closed) report(isInstance(error, Error) ? error : new Error(messageOf(error), { cause: error }));
-    });
+    database = new Database(boss, options, server, embedded, unlock);
+    boss.on("error", tell);
     try {
       await boss.start();
     } catch (error) {
       await database.close();
-      throw new Error(`cannot open the database: ${messageOf(error)}; is it running, and is url right?`, {
-        cause: error,
-      });
+      const message = messageOf(error);
+      if (message in NOT_AS_NEEDED) throw database.schemaError(NOT_AS_NEEDED[message], error);
+      cannotOpen(error);
     }
     return database;
   }
 
-  /** Runs one statement. */
+  /** Whether it has been, or is being, closed. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * Runs one statement.
+   *
+   * @throws ClusterSchemaError; whatever else the database does
+   */
   async query<Row>(text: string, values: unknown[] = []): Promise<Row[]> {
-    const { rows } = await this.boss.getDb().executeSql(text, values);
-    return rows as Row[];
+    try {
+      const { rows } = await this.boss.getDb().executeSql(text, values);
+      return rows as Row[];
+    } catch (error) {
+      throw this.explain(error);
+    }
+  }
+
+  /** In place of what the database says when it lacks the schema, or part of it, an error that says what to do. */
+  explain<E>(error: E): E | ClusterSchemaError {
+    const { code, cause } = (error ?? {}) as { code?: unknown; cause?: { code?: unknown } };
+    if (MISSING.includes(String(code ?? cause?.code))) {
+      return this.schemaError("is not in the database, or lacks tables that a cluster needs", error);
+    }
+    const queue = isInstance(error, Error) ? /^Queue jobs\/(.*) does not exist$/.exec(error.message)?.[1] : undefined;
+    if (queue === undefined) return error;
+    return this.schemaError(`has no queue for the jobs of module ${queue}`, error);
+  }
+
+  /** @param what what is the matter with the schema, such as "has no tables" */
+  schemaError(what: string, cause?: unknown): ClusterSchemaError {
+    return new ClusterSchemaError(this.schema, `schema "${this.schema}" ${what}`, { cause });
+  }
+
+  /** Waits until the indexes are there that newer versions of pg-boss add to tables: it builds these while others use them. */
+  async indexed(): Promise<void> {
+    const isUnderWay = ({ status }: { status: string }) => status === "pending" || status === "in_progress";
+    while ((await this.boss.getBamStatus()).some(isUnderWay)) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
+    }
   }
 
   /**
@@ -116,7 +179,8 @@ export class Database {
       try {
         return await this.#transaction(steps);
       } catch (error) {
-        if (tries === MOST_TRIES || !ROLLED_BACK.includes(String((error as { code?: unknown }).code))) throw error;
+        if (tries < MOST_TRIES && ROLLED_BACK.includes(String((error as { code?: unknown }).code))) continue;
+        throw this.explain(error);
       }
     }
   }
@@ -133,29 +197,21 @@ export class Database {
         }),
       );
     }
-    const transaction = await this.boss.getDb().beginTransaction!();
-    try {
-      const result = await steps(transaction.db);
-      await transaction.commit();
-      return result;
-    } catch (error) {
-      await transaction.rollback();
-      throw error;
-    }
+    return await this.#server!.transaction(steps);
   }
 
   /**
-   * Hears what others notify of.
+   * Hears what others notify of on its channel.
    *
    * @param onReconnect called when it begins, and whenever something may have been missed
    * @returns how to end it
    */
   async listen(
-    channel: string,
     onNotification: (payload: string) => void,
     onReconnect: () => void,
-  ): Promise<() => Promise<void>> {
-    const handle = await this.boss.getDb().listen!(channel, onNotification, onReconnect);
+  ): Promise<() => void | Promise<void>> {
+    if (this.#server !== undefined) return this.#server.hear({ onNotification, onReconnect });
+    const handle = await this.boss.getDb().listen!(channelOf(this.schema), onNotification, onReconnect);
     return () => handle.close();
   }
 
@@ -164,9 +220,14 @@ export class Database {
     if (this.#closed) return;
     this.#closed = true;
     await this.boss.stop({ graceful: false }).catch(() => {});
+    await this.#server?.close();
     await this.#embedded?.close();
     this.#unlock();
   }
+}
+
+function quoted(name: string): string {
+  return `"${name}"`;
 }
 
 async function optional<M>(name: string, install: string, load: () => Promise<M>): Promise<M> {
@@ -176,6 +237,17 @@ async function optional<M>(name: string, install: string, load: () => Promise<M>
     if (!isInstance(error, Error) || (error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw error;
     throw new Error(`this needs the package ${name}: npm install ${install}`, { cause: error });
   }
+}
+
+/** The channel on which all that share a schema are told of what is new. */
+export function channelOf(schema: string): string {
+  return `heddle_${schema}`;
+}
+
+function cannotOpen(error: unknown): never {
+  const isAllowed = (error as { code?: unknown }).code !== NOT_ALLOWED;
+  const hint = isAllowed ? "is it running, and is url right?" : "has the role the grants that docs/cluster.md lists?";
+  throw new Error(`cannot open the database: ${messageOf(error)}; ${hint}`, { cause: error });
 }
 
 /** Also of an error for each address that was tried, which has no message of its own. */

@@ -11,6 +11,23 @@ export class UnknownRunError extends Error {
   }
 }
 
+/**
+ * The schema of a cluster, or something in it that a cluster needs, is not in the database: it was never created, it was
+ * dropped, or another version has created it. Calls work again once `heddle migrate` or `Cluster.connect` has created it.
+ */
+export class ClusterSchemaError extends Error {
+  override readonly name: string = "ClusterSchemaError";
+  /** The schema's name. */
+  readonly schema: string;
+  constructor(schema: string, what: string, options?: ErrorOptions) {
+    super(
+      `${what}: is the database the right one? \`heddle migrate --url … --schema ${schema} --modules …\` creates what is missing, as Cluster.connect does by default`,
+      options,
+    );
+    this.schema = schema;
+  }
+}
+
 /** A graph cannot be submitted as it is. */
 export class InvalidGraphError extends Error {
   override readonly name: string = "InvalidGraphError";

@@ -4,10 +4,11 @@
  */
 import { currentEngine } from "../api/current.js";
 import type { Job } from "../api/job.js";
-import { run } from "../job.js";
+import { DONE } from "../api/outcomes.js";
 import { isThenable } from "../values/thenable.js";
+import { type Mark, markBegun } from "./begin-log.js";
 import { withKey } from "./idempotency.js";
-import { resultToText, valueFromText } from "./values.js";
+import { resultToText, valueFromBytes, valueFromText } from "./values.js";
 
 /** What a job's cell says: whether it may be taken back. */
 export const WAITING = 0;
@@ -23,19 +24,25 @@ export interface Execution {
   readonly fn: number;
   readonly key: string;
   readonly maxBytes: number;
+  /** Where to write that it has begun. */
+  readonly mark: Mark | undefined;
   /** Its arguments, as text. */
   readonly args: string;
-  /** Arguments that are other jobs' results, as text. */
-  readonly uses: readonly (readonly [position: number, result: string])[];
+  /** Arguments that are other jobs' results. */
+  readonly uses: readonly (readonly [position: number, result: Input])[];
 }
+
+/** A result: as text or, where it is large, as bytes on shared memory. */
+export type Input = string | Uint8Array;
 
 /** For functions that are not known to give promises. @returns undefined if the job was withdrawn before */
 export function execute(execution: Execution): string | undefined | Promise<string | undefined> {
-  const { cells, cell, maxBytes, key, fn, args, uses } = execution;
+  const { cells, cell, maxBytes, mark, key, fn, args, uses } = execution;
   // Settles with the worker that gives back what has not begun: either it runs here, or elsewhere.
   if (Atomics.compareExchange(cells, cell, WAITING, BEGUN) !== WAITING) return undefined;
+  if (mark !== undefined) markBegun(mark);
   const given = args === "" ? [] : (valueFromText(args) as unknown[]);
-  for (const [position, result] of uses) given[position] = handleTo(valueFromText(result));
+  for (const [position, result] of uses) given[position] = handleTo(result);
   const result = withKey(key, () => currentEngine().functions.get(fn)(...given));
   if (!isThenable(result)) return resultToText(result, maxBytes);
   return (async () => resultToText(await result, maxBytes))();
@@ -46,12 +53,8 @@ export async function executeAsynchronous(execution: Execution): Promise<string 
   return await execute(execution);
 }
 
-/** What `handleTo` runs. */
-export function identity(value: unknown): unknown {
-  return value;
-}
-
-/** A job with a result that is known already, as on one machine a function is given a handle to it. */
-function handleTo(value: unknown): Job<unknown> {
-  return run(identity, value);
+/** A handle to a job with this result, as on one machine a function is given one. */
+function handleTo(result: Input): Job<unknown> {
+  const value = typeof result === "string" ? valueFromText(result) : valueFromBytes(result.slice());
+  return currentEngine().settledHandle(DONE, value);
 }

@@ -9,14 +9,14 @@ import type { Database } from "./database.js";
 import { UnknownRunError, WorkerLostError } from "./errors.js";
 import { grouped } from "./grouped.js";
 import { jobIdOf, placeOf } from "./ids.js";
-import { FAILED_QUEUE, HEARTBEAT } from "./queues.js";
+import { FAILED_QUEUE, HEARTBEAT, type JobData } from "./queues.js";
 import { COMPLETED, DEPENDENCY_FAILED, FAILED, type Store } from "./store.js";
 import { failureToText } from "./values.js";
 
 /** How often to look though no job of this worker has failed, in milliseconds. */
 const LOOK_EVERY = 2000;
 /** Failures that are taken at once. */
-const BATCH = 100;
+const BATCH = 512;
 
 export class Failures {
   readonly #database: Database;
@@ -51,7 +51,7 @@ export class Failures {
     while (this.#again && !this.#closed) {
       this.#again = false;
       try {
-        const failed = await boss.fetch<object>(FAILED_QUEUE, { batchSize: BATCH, includeMetadata: true });
+        const failed = await boss.fetch<JobData>(FAILED_QUEUE, { batchSize: BATCH, includeMetadata: true });
         for (const [run, some] of grouped(failed, ({ sourceId }) => placeOf(sourceId!).run)) {
           try {
             await this.#failAll(run, some);
@@ -71,7 +71,7 @@ export class Failures {
   }
 
   /** Fails jobs of one run, and all that depends on them. May be done again when it has failed half way. */
-  async #failAll(run: string, some: readonly JobWithMetadata[]): Promise<void> {
+  async #failAll(run: string, some: readonly JobWithMetadata<JobData>[]): Promise<void> {
     const { boss } = this.#database;
     const db = boss.getDb();
     const plan = await this.#store.planOf(run).catch((error: unknown) => {
@@ -119,11 +119,12 @@ const LOST: Record<string, string> = {
 };
 
 /** Why it failed: what its worker has written, or else pg-boss, which has not heard of its worker any more. */
-function textOf({ sourceOutput, sourceRetryCount }: JobWithMetadata, name: string): string {
-  const { failure, value } = (sourceOutput ?? {}) as { failure?: string; value?: { message?: string } };
-  if (failure !== undefined) return failure;
+function textOf({ sourceOutput, sourceRetryCount, data }: JobWithMetadata<JobData>, name: string): string {
+  // Version 0.1 wrote it as pg-boss's output.
+  const { failure = data.failure, value } = (sourceOutput ?? {}) as { failure?: string; value?: { message?: string } };
   const why = value?.message ?? "its worker was lost";
-  const attempt = (sourceRetryCount ?? 0) + 1;
+  if (failure !== undefined && LOST[why] === undefined) return failure;
+  const attempt = (sourceRetryCount ?? 0) + 1 - (data.forgiven ?? 0) - (data.returned ?? 0);
   const error = new WorkerLostError(`${LOST[why] ?? why}; this was attempt ${attempt}, and the last one`);
   const lost: Failure = { kind: "threw", job: name, error };
   return failureToText(lost);

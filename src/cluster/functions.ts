@@ -4,6 +4,7 @@
  * jobs of modules that they have.
  */
 import { Functions, type JobFunction, unknownFunction } from "../api/functions.js";
+import { checkStorable } from "./storable.js";
 
 export interface ClusterFunction {
   /** Such as "work.count". */
@@ -42,10 +43,11 @@ export class ClusterFunctions {
     return all;
   }
 
-  /** @throws UnknownJobFunctionError */
+  /** @throws UnknownJobFunctionError; TypeError for an export whose name can't be stored */
   of(fn: unknown): ClusterFunction {
     const found = this.#byFunction.get(fn);
     if (found === undefined) throw unknownFunction(fn, "Cluster.connect");
+    checkStorable("the name of an export", found.label);
     return found;
   }
 

@@ -2,6 +2,7 @@
 import type { Job } from "../api/job.js";
 import { checkJobOptions, type JobOptions } from "../api/job-options.js";
 import type { ClusterFunction, ClusterFunctions } from "./functions.js";
+import { checkStorable } from "./storable.js";
 import { argumentToText } from "./values.js";
 
 /** What a job of a cluster is given for a function's arguments: a job of the graph where the function takes a `Job`. */
@@ -168,6 +169,7 @@ export class ClusterJob<R> {
     const { signal, on, ...known } = checkJobOptions(options);
     if (signal !== undefined) throw new TypeError("a job of a cluster takes no signal; cancel its run: run.cancel()");
     if (on !== undefined) throw new TypeError("a job of a cluster has no main thread to be on; leave out `on`");
+    if (known.name !== undefined) checkStorable("name", known.name);
     const given = Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined));
     this._options = { ...this._options, ...given };
     return this;

@@ -1,4 +1,5 @@
 /** The jobs that a worker has fetched and that have no outcome written yet. */
+import { attemptKey, type BeginLog, type Mark } from "./begin-log.js";
 import type { JobData } from "./queues.js";
 
 /** A job that this worker has fetched: `id` and `retryCount` name the attempt. */
@@ -12,15 +13,28 @@ export interface Held {
   readonly asynchronous: boolean;
   /** Asks it to stop. */
   readonly abort: AbortController;
-  /** When it was fetched. */
-  readonly since: number;
+  /** Since when it waits for its turn; Infinity while its inputs are read. */
+  since: number;
+  /** It was noted that this attempt has begun. */
+  noted: boolean;
+  /** Where it is written when it begins. */
+  mark: Mark | undefined;
   /** Keeps it from running, if it has not begun. @returns whether it had not */
   withdraw: () => boolean;
 }
 
 export class HeldJobs implements Iterable<Held> {
+  readonly #log: BeginLog | undefined;
   readonly #byId = new Map<string, Held>();
   #asynchronous = 0;
+  /** Told of what is added, and removed one by one. */
+  onAdd: (held: Held) => void = () => {};
+  onRemove: (held: Held) => void = () => {};
+
+  /** @param log where to write what has begun */
+  constructor(log?: BeginLog) {
+    this.#log = log;
+  }
 
   get count(): number {
     return this.#byId.size;
@@ -34,6 +48,8 @@ export class HeldJobs implements Iterable<Held> {
   add(held: Held): void {
     this.#byId.set(held.id, held);
     if (held.asynchronous) this.#asynchronous++;
+    held.mark = this.#log?.add(attemptKey(held));
+    this.onAdd(held);
   }
 
   /** Whether this attempt is in hand; a later one of the same job may be. */
@@ -46,6 +62,8 @@ export class HeldJobs implements Iterable<Held> {
     if (!this.has(held)) return false;
     this.#byId.delete(held.id);
     if (held.asynchronous) this.#asynchronous--;
+    if (held.mark !== undefined) this.#log?.remove(held.mark);
+    this.onRemove(held);
     return true;
   }
 

@@ -7,7 +7,8 @@ import { JobSystem } from "../api/job-system.js";
 import { CONCURRENT, type JobSystemOptions } from "../api/options.js";
 import { F_ASYNC, FUNCTION_MASK } from "../memory/layout.js";
 import type { Failure } from "../values/failures.js";
-import { BEGUN, type Execution, execute, executeAsynchronous, WAITING, WITHDRAWN } from "./execute.js";
+import type { Mark } from "./begin-log.js";
+import { BEGUN, type Execution, execute, executeAsynchronous, type Input, WAITING, WITHDRAWN } from "./execute.js";
 import type { ClusterFunctions } from "./functions.js";
 import { type JobData, nameOf } from "./queues.js";
 
@@ -79,7 +80,8 @@ export class LocalSystem {
   /**
    * Runs a job of the cluster, whose function it knows.
    *
-   * @param results of the jobs that are its arguments, in their order
+   * @param inputs results of the jobs that are its arguments, in their order
+   * @param mark where it is written that it has begun, if it is to be known
    * @param signal asks it to stop
    * @returns what comes of it, undefined if it was withdrawn or the system was stopped before it had ended; and how to withdraw
    * it, which says whether it has not begun and now never will
@@ -87,13 +89,14 @@ export class LocalSystem {
   run(
     key: string,
     data: JobData,
-    results: readonly string[],
+    inputs: readonly Input[],
+    mark: Mark | undefined,
     signal: AbortSignal,
   ): { ended: Promise<Ended | undefined>; withdraw: () => boolean } {
     const cell = this.#free.pop();
     if (cell === undefined) throw new RangeError(`more than ${MOST_JOBS} jobs are in hand`);
     Atomics.store(this.#cells, cell, WAITING);
-    const ended = this.#run(cell, key, data, results, signal).finally(() => this.#free.push(cell));
+    const ended = this.#run(cell, key, data, inputs, mark, signal).finally(() => this.#free.push(cell));
     // Settles with the thread that is about to begin it: either it runs here, or elsewhere.
     const withdraw = () => Atomics.compareExchange(this.#cells, cell, WAITING, WITHDRAWN) !== BEGUN;
     return { ended, withdraw };
@@ -103,7 +106,8 @@ export class LocalSystem {
     cell: number,
     key: string,
     data: JobData,
-    results: readonly string[],
+    inputs: readonly Input[],
+    mark: Mark | undefined,
     signal: AbortSignal,
   ): Promise<Ended | undefined> {
     const label = nameOf(data);
@@ -114,8 +118,9 @@ export class LocalSystem {
       fn: header & FUNCTION_MASK,
       key,
       maxBytes: this.#maxBytes,
+      mark,
       args: data.args ?? "",
-      uses: (data.uses ?? []).map(([position], k) => [position, results[k]] as const),
+      uses: (data.uses ?? []).map(([position], k) => [position, inputs[k]] as const),
     };
     try {
       const job: Job<string | undefined> = this.#system.spawn(

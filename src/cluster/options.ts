@@ -14,6 +14,11 @@ export interface ClusterOptions {
   directory?: string;
   /** The schema that everything is kept in, by default "heddle": lower-case letters, digits and "_". */
   schema?: string;
+  /**
+   * Whether to create the schema and what is in it where it is missing or older, by default true. With false, `heddle migrate` (or
+   * `Cluster.migrate`) must have done so, and the role of the connection needs no more than the grants that docs/cluster.md lists.
+   */
+  createSchema?: boolean;
   /** The most bytes that the arguments of a job, or its result, may take, 1 to 67,108,864; by default 1,048,576. */
   maxValueBytes?: number;
 }
@@ -23,10 +28,11 @@ export interface CheckedClusterOptions {
   readonly url: string | undefined;
   readonly directory: string | undefined;
   readonly schema: string;
+  readonly createSchema: boolean;
   readonly maxValueBytes: number;
 }
 
-const KNOWN = ["modules", "url", "directory", "schema", "maxValueBytes"];
+const KNOWN = ["modules", "url", "directory", "schema", "createSchema", "maxValueBytes"];
 const MOST_BYTES = 2 ** 26;
 const BYTES = 2 ** 20;
 /** As pg-boss allows it. */
@@ -40,7 +46,7 @@ export function checkClusterOptions(options: ClusterOptions): CheckedClusterOpti
   for (const key of Object.keys(options)) {
     if (!KNOWN.includes(key)) throw new TypeError(`a cluster has no option "${key}"; it has ${KNOWN.join(", ")}`);
   }
-  const { url, directory, schema = "heddle", maxValueBytes = BYTES } = options;
+  const { url, directory, schema = "heddle", createSchema = true, maxValueBytes = BYTES } = options;
   if (url !== undefined) checkUrl(url);
   if (directory !== undefined && (typeof directory !== "string" || directory === "")) {
     throw new TypeError('directory must be the path of a folder, such as "./runs"');
@@ -53,12 +59,14 @@ export function checkClusterOptions(options: ClusterOptions): CheckedClusterOpti
       `schema must be 1 to ${LONGEST_SCHEMA} lower-case letters, digits or "_", not ${JSON.stringify(schema)}`,
     );
   }
+  if (typeof createSchema !== "boolean") throw new TypeError("createSchema must be true or false");
   checkWhole("maxValueBytes", maxValueBytes, 1, MOST_BYTES);
-  return { modules: checkModules(options.modules), url, directory, schema, maxValueBytes };
+  return { modules: checkModules(options.modules), url, directory, schema, createSchema, maxValueBytes };
 }
 
 function checkUrl(url: unknown): void {
-  if (typeof url === "string" && /^postgres(ql)?:\/\//.test(url) && URL.canParse(url)) return;
+  // It would end at a NUL, which no part of it can have.
+  if (typeof url === "string" && /^postgres(ql)?:\/\//.test(url) && URL.canParse(url) && !/%00|\0/.test(url)) return;
   // Not the text itself, which may have a password.
   throw new TypeError(
     "url must be the address of a PostgreSQL database, such as postgres://user:password@host:5432/database",

@@ -13,8 +13,13 @@ export const FAILED_QUEUE = "failed";
 /** Told to workers when jobs may be ready. */
 export const READY = "ready";
 
-/** How long a worker may be silent before its jobs are given to others, in seconds: the least that pg-boss allows. */
+/** Told to workers when there are suspects: see lost.ts. */
+export const SUSPECTS = "suspects";
+
+/** How long a worker may be silent before its jobs are given to others, in seconds. */
 export const HEARTBEAT = 10;
+/** The same for pg-boss, which counts an attempt of each: should no worker look (lost.ts). */
+export const LONGEST_SILENCE = 60;
 
 /** What is kept with a job in its queue. */
 export interface JobData {
@@ -32,10 +37,23 @@ export interface JobData {
   readonly elsewhere?: boolean;
   /** How long it may run, in milliseconds. */
   readonly limit?: { timeout: number; kill: boolean };
+  /** It must not begin twice. */
+  readonly once?: boolean;
+  /** The attempt that was noted before it began. */
+  readonly begun?: number;
+  /** It may have ended its worker's process. */
+  readonly suspect?: boolean;
+  /** How many attempts were not counted: as it may not be to blame that its worker was lost, or had not begun. */
+  readonly forgiven?: number;
+  readonly returned?: number;
+  /** It had begun when its worker was lost. */
+  readonly seen?: boolean;
+  /** What its last attempt failed with, as text. */
+  readonly failure?: string;
 }
 
 /** What a job is called in errors. */
-export function nameOf({ name, fn }: JobData): string {
+export function nameOf({ name, fn }: Pick<JobData, "name" | "fn">): string {
   return name ?? labelOf(fn);
 }
 
@@ -59,6 +77,12 @@ export async function createQueues(boss: PgBoss, queues: readonly string[]): Pro
   for (const queue of queues) {
     await boss.createQueue(queue, { ...kept, heartbeatSeconds: HEARTBEAT, deadLetter: FAILED_QUEUE });
   }
+}
+
+/** Queues of these modules that are not there. */
+export async function missingQueues(boss: PgBoss, queues: readonly string[]): Promise<string[]> {
+  const there = new Set((await boss.getQueues([FAILED_QUEUE, ...queues])).map(({ name }) => name));
+  return [FAILED_QUEUE, ...queues].filter((queue) => !there.has(queue));
 }
 
 const PRIORITIES = { high: 1, normal: 0, low: -1 };
@@ -104,7 +128,8 @@ export async function giveBackJobs(
 ): Promise<void> {
   // Only those that are still this worker's: their run may just have been cancelled, or another worker has them.
   await sql.executeSql(
-    `UPDATE ${schema}.job AS j SET state = 'created', started_on = NULL, heartbeat_on = NULL, group_id = coalesce(g.lacks, j.group_id)
+    `UPDATE ${schema}.job AS j SET state = 'created', started_on = NULL, heartbeat_on = NULL,
+      data = j.data - 'begun', group_id = coalesce(g.lacks, j.group_id)
     FROM unnest($2::uuid[], $3::int[], $4::text[]) AS g (id, attempt, lacks)
     WHERE j.name = $1 AND j.id = g.id AND j.state = 'active' AND j.retry_count = g.attempt`,
     [
@@ -116,8 +141,31 @@ export async function giveBackJobs(
   );
 }
 
+/** Fails jobs, each with a text of its own, in as many statements for many as for one. */
+export async function failJobs(
+  boss: PgBoss,
+  sql: Sql,
+  schema: string,
+  queue: string,
+  failed: readonly { readonly id: string; readonly retryCount: number; readonly failure: string }[],
+): Promise<void> {
+  // pg-boss takes one text for all.
+  await sql.executeSql(
+    `UPDATE ${schema}.job AS j SET data = j.data || jsonb_build_object('failure', g.failure)
+    FROM unnest($2::uuid[], $3::int[], $4::text[]) AS g (id, attempt, failure)
+    WHERE j.name = $1 AND j.id = g.id AND j.state = 'active' AND j.retry_count = g.attempt`,
+    [
+      queue,
+      failed.map(({ id }) => id),
+      failed.map(({ retryCount }) => retryCount),
+      failed.map(({ failure }) => failure),
+    ],
+  );
+  await boss.fail(queue, [...failed], null, { db: sql });
+}
+
 function dataOf(job: ClusterJob<unknown>, plan: Plan): JobData {
-  const { name, timeout, kill = false } = job._options;
+  const { name, timeout, kill = false, retries } = job._options;
   return {
     fn: job._function.name,
     ...(name !== undefined && { name }),
@@ -126,6 +174,7 @@ function dataOf(job: ClusterJob<unknown>, plan: Plan): JobData {
     ...(plan.hasDependants(job._index) && { blocks: true }),
     ...(plan.hasDependantsElsewhere(job._index) && { elsewhere: true }),
     ...(timeout !== undefined && { limit: { timeout, kill } }),
+    ...(retries === 0 && { once: true }),
   };
 }
 
@@ -135,6 +184,7 @@ function optionsOf(job: ClusterJob<unknown>, run: string) {
     id: jobIdOf(run, job._index),
     priority: PRIORITIES[priority],
     retryLimit: retries,
+    heartbeatSeconds: LONGEST_SILENCE,
     retryDelay: RETRY_AFTER,
     retryBackoff: true,
     retryDelayMax: LONGEST_RETRY,

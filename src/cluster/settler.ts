@@ -4,7 +4,7 @@ import type { Database } from "./database.js";
 import { grouped } from "./grouped.js";
 import type { Held } from "./held.js";
 import type { Ended } from "./local.js";
-import { nameOf, READY } from "./queues.js";
+import { failJobs, nameOf, READY } from "./queues.js";
 import { COMPLETED, type Outcome, type Store } from "./store.js";
 import { failureToText } from "./values.js";
 
@@ -12,8 +12,8 @@ import { failureToText } from "./values.js";
 const LAST_TRIES = 3;
 /** Characters of results in one write, and a bit more. */
 const MOST_TEXT = 2 ** 24;
-/** Errors of PostgreSQL that have nothing to do with what was written: connections, resources, rollbacks, operators. */
-const PASSING = /^(08|25006|40|53|55|57|58|XX)/;
+/** Errors of PostgreSQL that have nothing to do with what was written: connections, resources, rollbacks, operators, a schema that is not there. */
+const PASSING = /^(08|25006|3F000|40|42P01|42883|42704|53|55|57|58|XX)/;
 
 export class Settler {
   readonly #database: Database;
@@ -120,9 +120,15 @@ export class Settler {
       if (completed.some(({ data }) => data.blocks)) await boss.resolveFlow();
       if (completed.some(({ data }) => data.elsewhere)) await this.#store.notify(boss.getDb(), READY);
     }
-    for (const [held, ended] of some) {
-      if ("failure" in ended) await boss.fail(held.queue, held, { failure: failureToText(ended.failure) });
-    }
+    const failed = some.flatMap(([held, ended]) =>
+      "failure" in ended ? [{ ...held, failure: failureToText(ended.failure) }] : [],
+    );
+    if (failed.length === 0) return;
+    await this.#database.transaction(async (sql) => {
+      for (const [queue, each] of grouped(failed, (held) => held.queue)) {
+        await failJobs(boss, sql, this.#database.schemaInSql, queue, each);
+      }
+    });
   }
 }
 

@@ -2,7 +2,7 @@
  * Runs and outcomes, in two tables beside pg-boss's own. A job's first outcome counts: an attempt that comes later, as
  * the first one's worker was slow or lost, changes nothing.
  */
-import type { Database, Sql } from "./database.js";
+import { channelOf, type Database, type Sql } from "./database.js";
 import { UnknownRunError } from "./errors.js";
 import { jobIdOf } from "./ids.js";
 import { FORMAT, Plan } from "./plan.js";
@@ -22,6 +22,16 @@ export interface Outcome {
   readonly value: string;
   /** For DEPENDENCY_FAILED: the number of the job that failed first. */
   readonly first: number | null;
+}
+
+/** An outcome with the size of its value. */
+export interface SizedOutcome {
+  readonly run: string;
+  readonly job: number;
+  readonly state: number;
+  readonly bytes: number;
+  /** null: it is larger than was asked for. */
+  readonly value: string | null;
 }
 
 /** How far a run is. */
@@ -58,26 +68,30 @@ export class Store {
   readonly #database: Database;
   readonly #runs: string;
   readonly #outcomes: string;
-  /** The channel on which workers and runs are told of what is new. */
-  readonly channel: string;
+  readonly #channel: string;
   /** Plans of runs, the latest asked for last. */
   readonly #plans = new Map<string, Plan>();
 
   constructor(database: Database) {
     this.#database = database;
-    this.#runs = `${database.schema}.heddle_run`;
-    this.#outcomes = `${database.schema}.heddle_outcome`;
-    this.channel = `heddle_${database.schema}`;
+    this.#runs = `${database.schemaInSql}.heddle_run`;
+    this.#outcomes = `${database.schemaInSql}.heddle_outcome`;
+    this.#channel = channelOf(database.schema);
+  }
+
+  /** Whether the tables are there. */
+  async isThere(): Promise<boolean> {
+    const [{ there }] = await this.#database.query<{ there: boolean }>(
+      "SELECT to_regclass($1) IS NOT NULL AND to_regclass($2) IS NOT NULL AS there",
+      [this.#runs, this.#outcomes],
+    );
+    return there;
   }
 
   /** Creates the tables, unless they are there. */
   async create(): Promise<void> {
     // Even where they are there, creating them would wait for all who write to them.
-    const [{ there }] = await this.#database.query<{ there: boolean }>(
-      "SELECT to_regclass($1) IS NOT NULL AND to_regclass($2) IS NOT NULL AS there",
-      [this.#runs, this.#outcomes],
-    );
-    if (there) return;
+    if (await this.isThere()) return;
     await this.#database.transaction(async (sql) => {
       // Settles who creates them where several processes start at once.
       await sql.executeSql("SELECT pg_advisory_xact_lock(hashtext($1))", [this.#runs]);
@@ -107,7 +121,7 @@ export class Store {
 
   /** Tells all who listen, once the transaction commits. */
   async notify(sql: Sql, payload: string): Promise<void> {
-    await sql.executeSql("SELECT pg_notify($1, $2)", [this.channel, payload]);
+    await sql.executeSql("SELECT pg_notify($1, $2)", [this.#channel, payload]);
   }
 
   /**
@@ -127,7 +141,7 @@ export class Store {
         ON CONFLICT DO NOTHING RETURNING run, job, state
       ), counted AS (${this.#count("added")})
       SELECT count(*) FROM counted`,
-      [column("run"), column("job"), column("state"), column("value"), column("first"), this.channel],
+      [column("run"), column("job"), column("state"), column("value"), column("first"), this.#channel],
     );
   }
 
@@ -142,7 +156,7 @@ export class Store {
         ON CONFLICT DO NOTHING RETURNING run, job, state
       ), counted AS (${this.#count("added", "$2")})
       SELECT job FROM added LEFT JOIN counted ON run = id`,
-      [run, this.channel],
+      [run, this.#channel],
     );
     return rows.map(({ job }) => job);
   }
@@ -171,6 +185,16 @@ export class Store {
     );
   }
 
+  /** As `outcomes`, but the values only of those that take `most` bytes at the most. */
+  async smallOutcomes(places: readonly { run: string; job: number }[], most: number): Promise<SizedOutcome[]> {
+    return await this.#database.query(
+      `SELECT run, job, state, octet_length(value) AS bytes,
+        CASE WHEN octet_length(value) <= $3 THEN encode(value, 'base64') END AS value
+      FROM ${this.#outcomes} JOIN unnest($1::uuid[], $2::int[]) AS wanted (run, job) USING (run, job)`,
+      [places.map(({ run }) => run), places.map(({ job }) => job), most],
+    );
+  }
+
   /** The first failures of a run, by number of the job. */
   async failures(run: string, most: number): Promise<Outcome[]> {
     return await this.#database.query(
@@ -194,7 +218,7 @@ export class Store {
    */
   async lacking(run: string, size: number, queues: readonly string[]): Promise<string[]> {
     const rows = await this.#database.query<{ fn: string }>(
-      `SELECT DISTINCT group_id AS fn FROM ${this.#database.schema}.job
+      `SELECT DISTINCT group_id AS fn FROM ${this.#database.schemaInSql}.job
       WHERE name = ANY($1) AND id BETWEEN $2 AND $3 AND state < 'active' AND group_id IS NOT NULL ORDER BY fn`,
       [queues, jobIdOf(run, 0), jobIdOf(run, size - 1)],
     );

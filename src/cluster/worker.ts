@@ -4,16 +4,24 @@
  * It holds one job for each of its threads and, while jobs are small, as many as it is through with in about a tenth of a
  * second (capacity.ts); not more, lest other workers have nothing to do. What has not begun soon is given back.
  */
+import type { Failure } from "../values/failures.js";
 import { Backoff } from "./backoff.js";
+import { BeginLog } from "./begin-log.js";
 import { Capacity } from "./capacity.js";
 import type { Database } from "./database.js";
-import { earlierThan, resultsFor } from "./earlier.js";
+import { earlierThan, NO_RUN, parts, smallResultsFor } from "./earlier.js";
+import type { Input } from "./execute.js";
 import { Failures } from "./failures.js";
 import { type ClusterFunctions, labelOf } from "./functions.js";
 import { grouped } from "./grouped.js";
+import { Heartbeat } from "./heartbeat.js";
 import { type Held, HeldJobs } from "./held.js";
 import { placeOf } from "./ids.js";
+import { Inputs } from "./inputs.js";
 import { type LocalOptions, LocalSystem } from "./local.js";
+import { LEAST_PRIORITY, Lost } from "./lost.js";
+import { Noting } from "./noting.js";
+import { addressOfPg } from "./pg.js";
 import { giveBackJobs, HEARTBEAT, type JobData, nameOf, READY } from "./queues.js";
 import { Settler } from "./settler.js";
 import { COMPLETED, type Store } from "./store.js";
@@ -29,6 +37,10 @@ const TOUCH_EVERY = (HEARTBEAT * 1000) / 4;
 const MOST_WAITING = 1000;
 /** Not more often than this are others told that jobs are left for them, in milliseconds. */
 const TELL_EVERY = 50;
+/** How long a suspect runs alone, or waits to be alone, at the most, in milliseconds. */
+const ALONE = 10_000;
+/** How often to look for suspects though nothing was notified of, in milliseconds. */
+const SUSPECTS_EVERY = 5000;
 /** How long to wait for jobs in hand when it is to stop, in milliseconds. */
 const GRACE = 30_000;
 
@@ -41,9 +53,13 @@ export class ClusterWorker {
   readonly #local: LocalSystem;
   readonly #report: (error: Error) => void;
   readonly #queues: readonly string[];
-  readonly #held = new HeldJobs();
+  readonly #log = BeginLog.open();
+  readonly #held = new HeldJobs(this.#log);
+  readonly #inputs: Inputs;
   readonly #settler: Settler;
   readonly #failures: Failures;
+  /** Says that the jobs in hand are worked at. An embedded database is on this thread itself, and would not hear it. */
+  readonly #heartbeat: Heartbeat | undefined;
   readonly #touching: NodeJS.Timeout;
   #touches: Promise<void> | undefined;
   /** How many jobs to hold, asynchronous ones apart, until what came of them is written. */
@@ -59,6 +75,12 @@ export class ClusterWorker {
   /** Something has happened since the last look for jobs. */
   #awake = true;
   #told = 0;
+  readonly #lost: Lost;
+  /** There may be suspects: see lost.ts. */
+  #suspected = true;
+  #nextSuspects = 0;
+  readonly #noting: Noting;
+  readonly #notingAsynchronous: Noting;
   /** Functions that this worker's modules lack. */
   readonly #lacking = new Set<string>();
   /** The queue to begin with, so that none has to wait for all others to be empty. */
@@ -90,8 +112,24 @@ export class ClusterWorker {
     this.#queues = queues;
     this.#report = report;
     this.#capacity = new Capacity(local.threads);
+    this.#lost = new Lost(database, store, queues, report);
+    const wanted = (held: Held) => this.#held.has(held);
+    this.#noting = new Noting(this.#lost, this.#log !== undefined, local.threads, wanted, report);
+    this.#notingAsynchronous = new Noting(this.#lost, this.#log !== undefined, local.mostAsynchronous, wanted, report);
+    this.#inputs = new Inputs(store, local.threads, {
+      wanted,
+      begin: (held, inputs) => this.#run(held, inputs),
+      gone: (held) => this.#finish(held.queue, [held], new Map([[held, NO_RUN]])),
+      tooLarge: (held, error) => this.#settler.add(held, { failure: { kind: "threw", job: nameOf(held.data), error } }),
+      report,
+    });
     this.#failures = new Failures(database, store, report);
     this.#settler = new Settler(database, store, report, (settled, failed) => this.#onSettled(settled, failed));
+    const { url, schemaInSql: schema } = database;
+    if (url !== undefined) {
+      const start = { pg: addressOfPg(), url, schema, every: TOUCH_EVERY };
+      this.#heartbeat = new Heartbeat(start, this.#held, report, (held) => this.#taken(held));
+    }
     this.#touching = setInterval(() => {
       this.#touches ??= this.#touch().finally(() => {
         this.#touches = undefined;
@@ -131,6 +169,12 @@ export class ClusterWorker {
     this.#wake();
   }
 
+  /** @internal There may be suspects. */
+  suspects(): void {
+    this.#suspected = true;
+    this.wake();
+  }
+
   /** @internal A run was cancelled: its jobs are asked to stop. */
   cancelled(run: string): void {
     for (const held of this.#held) {
@@ -143,6 +187,7 @@ export class ClusterWorker {
     while (this.#stopping === undefined) {
       try {
         this.#awake = false;
+        if (this.#suspected || performance.now() >= this.#nextSuspects) await this.#runSuspects();
         const room = this.#room();
         const more = 2 * room >= this.#capacity.jobs && (await this.#fetch(room)) === room;
         // As many as there was room for: there may be more.
@@ -157,6 +202,8 @@ export class ClusterWorker {
 
   #room(): number {
     const { count, asynchronous } = this.#held;
+    // It could not begin with more soon.
+    if (this.#inputs.waiting > 0) return 0;
     if (asynchronous >= this.#local.mostAsynchronous) return 0;
     return this.#capacity.jobs - (count - asynchronous);
   }
@@ -185,6 +232,7 @@ export class ClusterWorker {
       try {
         const jobs = await boss.fetch<JobData>(queue, {
           batchSize: room - all.length,
+          minPriority: LEAST_PRIORITY,
           ignoreGroups: [...this.#lacking],
         });
         for (const job of jobs) all.push(this.#hold(queue, job));
@@ -193,10 +241,55 @@ export class ClusterWorker {
       }
     }
     if (all.length === room) this.#tell();
-    await this.#start(all.filter(({ data }) => this.#local.knows(data.fn)));
-    await this.#leaveToOthers(all.filter(({ data }) => !this.#local.knows(data.fn)));
+    await this.#begin(all);
     if (failed !== undefined) throw failed.error;
     return all.length;
+  }
+
+  /**
+   * Runs suspects, each alone: it fetches nothing else before that one has ended, or for as long as is worth it. Nor does it begin
+   * with one before its other jobs have ended, likewise.
+   */
+  async #runSuspects(): Promise<void> {
+    this.#suspected = true;
+    while (this.#stopping === undefined && (await this.#lost.anySuspect())) {
+      await this.#restUntil(() => this.#held.count === 0, ALONE);
+      const held = await this.#fetchSuspect();
+      if (held === undefined) break;
+      await this.#begin([held]);
+      await this.#restUntil(() => !this.#held.has(held), ALONE);
+    }
+    this.#suspected = false;
+    this.#nextSuspects = performance.now() + SUSPECTS_EVERY;
+  }
+
+  async #fetchSuspect(): Promise<Held | undefined> {
+    for (const queue of this.#queues) {
+      if (this.#stopping !== undefined) return undefined;
+      const [job] = await this.#database.boss.fetch<JobData>(queue, {
+        batchSize: 1,
+        maxPriority: LEAST_PRIORITY - 1,
+        ignoreGroups: [...this.#lacking],
+      });
+      if (job !== undefined) return this.#hold(queue, job);
+    }
+    return undefined;
+  }
+
+  /** Waits for something that this worker is woken for, at most for `milliseconds`. */
+  async #restUntil(isDone: () => boolean, milliseconds: number): Promise<void> {
+    const end = performance.now() + milliseconds;
+    while (!isDone() && this.#stopping === undefined) {
+      const left = end - performance.now();
+      if (left <= 0) return;
+      await this.#rest(left);
+    }
+  }
+
+  /** Starts those whose functions it has, and leaves the others. */
+  async #begin(all: readonly Held[]): Promise<void> {
+    await this.#start(all.filter(({ data }) => this.#local.knows(data.fn)));
+    await this.#leaveToOthers(all.filter(({ data }) => !this.#local.knows(data.fn)));
   }
 
   /** Gives back jobs whose functions this worker lacks, and takes none of them again. */
@@ -226,6 +319,8 @@ export class ClusterWorker {
       asynchronous: this.#local.isAsynchronous(data.fn),
       abort: new AbortController(),
       since: performance.now(),
+      noted: false,
+      mark: undefined,
       withdraw: () => true,
     };
     this.#held.add(held);
@@ -242,13 +337,22 @@ export class ClusterWorker {
 
   /** Starts jobs, as soon as the database has told what they need. */
   async #start(all: readonly Held[]): Promise<void> {
+    for (const part of parts(all)) await this.#startPart(part);
+  }
+
+  async #startPart(all: readonly Held[]): Promise<void> {
     const backoff = new Backoff();
-    while (all.length > 0 && this.#stopping === undefined) {
+    while (this.#stopping === undefined) {
       try {
         const { over, results } = await earlierThan(this.#store, all);
         const gone = all.filter((held) => over.has(held));
         for (const [queue, some] of grouped(gone, (held) => held.queue)) await this.#finish(queue, some, over);
-        for (const held of all) if (this.#held.has(held)) this.#run(held, results);
+        for (const held of all) {
+          if (!this.#held.has(held)) continue;
+          const small = smallResultsFor(held, results);
+          if (small === undefined) this.#inputs.add(held);
+          else void this.#run(held, small);
+        }
         return;
       } catch (error) {
         this.#report(error as Error);
@@ -257,18 +361,43 @@ export class ClusterWorker {
     }
   }
 
-  #run(held: Held, results: ReadonlyMap<string, string>): void {
+  /** Settles when it has ended, or was withdrawn. */
+  async #run(held: Held, inputs: readonly Input[]): Promise<void> {
+    if (held.data.once !== true && held.data.suspect !== true) return await this.#runNow(held, inputs);
+    const noting = this.#notingFor(held);
+    if (await noting.note(held)) await this.#runNow(held, inputs);
+    else if (this.#held.remove(held)) this.wake();
+    noting.ended(held);
+  }
+
+  #notingFor({ asynchronous }: Held): Noting {
+    return asynchronous ? this.#notingAsynchronous : this.#noting;
+  }
+
+  async #runNow(held: Held, inputs: readonly Input[]): Promise<void> {
     const { id, data, abort } = held;
     const start = performance.now();
-    const { ended, withdraw } = this.#local.run(id, data, resultsFor(held, results), abort.signal);
+    // From now on it waits for a thread.
+    held.since = start;
+    const { ended, withdraw } = this.#local.run(id, data, inputs, held.mark, abort.signal);
     held.withdraw = withdraw;
-    void ended.then((outcome) => {
-      if (!this.#held.has(held) || outcome === undefined) return;
-      // That it was asked to stop is not the job's failure.
-      if (this.#cutOff && "failure" in outcome) return;
-      this.#capacity.note(performance.now() - start);
-      this.#settler.add(held, outcome);
-    });
+    const outcome = await ended;
+    if (!this.#held.has(held) || outcome === undefined) return;
+    // That it was asked to stop is not the job's failure.
+    if (this.#cutOff && "failure" in outcome) return;
+    if ("failure" in outcome && this.#mayBeInnocent(held, outcome.failure)) {
+      if (this.#held.remove(held)) await this.#lost.suspect(held).catch(this.#report);
+      return this.wake();
+    }
+    if ("failure" in outcome && outcome.failure.kind === "crashed" && held.noted)
+      await this.#lost.blame(held).catch(this.#report);
+    this.#capacity.note(performance.now() - start);
+    this.#settler.add(held, outcome);
+  }
+
+  /** Whether it ended with its thread, on which there may have been others. */
+  #mayBeInnocent(held: Held, failure: Failure): boolean {
+    return failure.kind === "crashed" && held.asynchronous && !held.noted;
   }
 
   /** Ends jobs that another attempt, or cancelling their run, has given an outcome already: they need not run. */
@@ -292,23 +421,29 @@ export class ClusterWorker {
     this.wake();
   }
 
-  /** Says that the jobs in hand are worked at. Those that are no longer this worker's are asked to stop. */
+  /** Gives back what waits and, where no thread does, says that the jobs in hand are worked at. */
   async #touch(): Promise<void> {
     try {
       await this.#giveBackWaiting();
+      if (this.#heartbeat !== undefined) return;
       for (const [queue, some] of grouped(this.#held, (held) => held.queue)) {
         const { settled } = (await this.#database.boss.touch(queue, some)) as { settled?: readonly string[] };
         if (settled === undefined) continue;
         const still = new Set(settled);
         for (const held of some) {
-          if (still.has(held.id) || this.#settler.has(held) || !this.#held.remove(held)) continue;
-          held.abort.abort(new DOMException("the job was cancelled, or given to another worker", "AbortError"));
-          this.wake();
+          if (!still.has(held.id)) this.#taken(held);
         }
       }
     } catch (error) {
       this.#report(error as Error);
     }
+  }
+
+  /** A job is no longer this worker's: it is asked to stop. */
+  #taken(held: Held): void {
+    if (this.#settler.has(held) || !this.#held.remove(held)) return;
+    held.abort.abort(new DOMException("the job was cancelled, or given to another worker", "AbortError"));
+    this.wake();
   }
 
   /** Jobs that wait behind long ones may begin sooner elsewhere. */
@@ -339,6 +474,9 @@ export class ClusterWorker {
     this.#failAsStopped([...this.#held].filter((held) => !this.#settler.has(held)));
     await this.#settler.close();
     await this.#failures.close();
+    await this.#lost.close();
+    this.#log?.close();
+    await this.#heartbeat?.close();
     this.#held.clear();
     this.#isStopped();
   }
@@ -346,10 +484,13 @@ export class ClusterWorker {
   /** Lets other workers have jobs that have not begun, at once. @param lacking whether this one lacks their functions */
   async #giveBack(all: readonly Held[], lacking = false): Promise<void> {
     if (all.length === 0) return;
-    for (const held of all) this.#held.remove(held);
+    for (const held of all) {
+      this.#held.remove(held);
+      this.#notingFor(held).ended(held);
+    }
     await this.#database.transaction(async (sql) => {
       for (const [queue, some] of grouped(all, (held) => held.queue)) {
-        await giveBackJobs(sql, this.#database.schema, queue, some, lacking);
+        await giveBackJobs(sql, this.#database.schemaInSql, queue, some, lacking);
       }
       await this.#store.notify(sql, READY);
     });

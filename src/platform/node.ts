@@ -39,7 +39,8 @@ export function startThread(name: string, data: unknown, transfer: MessagePort[]
     : new Worker(program, options);
 }
 
-function hasInputType(): boolean {
+/** Whether Node refuses, on a thread, a program that is a file. */
+export function hasInputType(): boolean {
   return [...process.execArgv, process.env.NODE_OPTIONS ?? ""].some((option) => option.includes("--input-type"));
 }
 

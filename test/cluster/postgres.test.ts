@@ -140,6 +140,60 @@ test(
   },
 );
 
+test("jobs that kill their process hurt no others, which lose no attempt", LONG_OPTIONS, async (t) => {
+  const { cluster, processes, start } = await withProcesses(t, 2);
+  let ended = false;
+  t.after(() => {
+    ended = true;
+  });
+  const keepAlive = (child: ChildProcess) =>
+    child.once("exit", () => {
+      if (!ended) void start().then(keepAlive);
+    });
+  processes.forEach(keepAlive);
+  const graph = cluster.graph();
+  const innocent = Array.from({ length: 200 }, (_, k) => graph.spawn(work.add, k, 1).with({ retries: 1 }));
+  // Those that have not begun never did.
+  const at = folder(t);
+  const once = Array.from({ length: 200 }, (_, k) =>
+    graph.spawn(work.note, at("begun"), String(k)).with({ retries: 0 }),
+  );
+  const longer = Array.from({ length: 4 }, () => graph.spawn(work.where, 3000).with({ retries: 1 }));
+  const poison = [0, 1, 1].map((retries) => graph.spawn(work.killProcess).with({ retries, priority: "high" }));
+  const run = await cluster.submit(graph);
+  for (const [k, job] of innocent.entries()) assert.equal(await run.result(job), k + 1);
+  await Promise.all(longer.map((job) => run.result(job)));
+  const results = await Promise.all(once.map((job) => run.result(job).catch(() => "failed")));
+  const begun = linesOf(at("begun"));
+  assert.equal(new Set(begun).size, begun.length, "none began twice");
+  for (const [k, result] of results.entries()) assert.ok(result === String(k) || begun.includes(String(k)), `job ${k}`);
+  for (const [k, job] of poison.entries()) {
+    await assert.rejects(run.result(job), (error: Error) => {
+      assert.equal((error.cause as Error).name, "WorkerLostError");
+      assert.match(error.message, new RegExp(`this was attempt ${[1, 2, 2][k]}, and the last one`));
+      return true;
+    });
+  }
+  ended = true;
+  assert.equal((await run.done).failed, poison.length + results.filter((each) => each === "failed").length);
+});
+
+test("a job that ends its thread costs asynchronous ones on it no attempt", OPTIONS, async (t) => {
+  const options = freshSchema();
+  const cluster = await Cluster.connect(options);
+  t.after(() => cluster.close());
+  await cluster.startWorker({ threads: 1 });
+  const graph = cluster.graph();
+  const innocent = Array.from({ length: 5 }, () => graph.spawn(work.where, 300).with({ retries: 1 }));
+  const poison = [0, 1].map((retries) => graph.spawn(work.endThreadLater).with({ retries }));
+  const run = await cluster.submit(graph);
+  for (const job of innocent) assert.equal(await run.result(job), process.pid);
+  for (const job of poison) {
+    await assert.rejects(run.result(job), (error: Error) => (error as Error).name === "WorkerCrashedError");
+  }
+  assert.equal((await run.done).failed, poison.length);
+});
+
 test("SIGTERM: running jobs finish, then the process ends", OPTIONS, async (t) => {
   const at = folder(t);
   const { cluster, processes } = await withProcesses(t, 1);

@@ -16,6 +16,8 @@ const job = (id: string): Held => ({
   asynchronous: false,
   abort: new AbortController(),
   since: 0,
+  noted: false,
+  mark: undefined,
   withdraw: () => false,
 });
 
@@ -26,10 +28,14 @@ function world(refuses: (value: string) => unknown) {
   const sizes: number[] = [];
   const boss = {
     complete: async () => {},
-    fail: async (_queue: string, { id }: Held) => void failed.push(id),
+    fail: async (_queue: string, some: readonly Held[]) => void failed.push(...some.map(({ id }) => id)),
     getDb: () => ({}),
   };
-  const database = { boss, transaction: async (steps: (sql: object) => Promise<void>) => await steps({}) };
+  const database = {
+    boss,
+    transaction: async (steps: (sql: object) => Promise<void>) =>
+      await steps({ executeSql: async () => ({ rows: [] }) }),
+  };
   const store = {
     record: async (_sql: object, outcomes: readonly { job: number; value: string }[]) => {
       const error = outcomes.map(({ value }) => refuses(value)).find((each) => each !== undefined);

@@ -52,6 +52,14 @@ export function dying(file: string, tries: number): number {
 function linesIn(file: string): number {
   return readFileSync(file, "utf8").split("\n").length - 1;
 }
+/** How many bytes the results have, and the sum of the first of each. */
+export function measure(...jobs: Job<Uint8Array>[]): number[] {
+  const all = jobs.map((job) => job.wait());
+  return [all.reduce((sum, { length }) => sum + length, 0), all.reduce((sum, [first]) => sum + first, 0)];
+}
+export async function measureLater(...jobs: Job<Uint8Array>[]): Promise<number[]> {
+  return measure(...jobs);
+}
 export async function keyLater(): Promise<(string | undefined)[]> {
   const before = idempotencyKey();
   await new Promise((resolve) => setTimeout(resolve, 5));
@@ -123,6 +131,11 @@ export async function where(milliseconds: number): Promise<number> {
 /** Ends the whole process, as if it had been killed. */
 export function killProcess(): void {
   process.kill(process.pid, "SIGKILL");
+}
+/** Ends its thread while others are suspended on it. */
+export async function endThreadLater(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  process.exit(7);
 }
 /** As `mix`, but takes some time. */
 export async function mixSlowly(number: number, fails: boolean, ...before: Job<number>[]): Promise<number> {

@@ -1,5 +1,5 @@
 /** A real server for the tests, if there is one (see scripts/with-postgres.sh), and worker processes. */
-import { type ChildProcess, execSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, execSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -40,4 +40,11 @@ async function* on(child: ChildProcess): AsyncGenerator<[string]> {
 /** Has the server crash and start again. */
 export function restartServer(): void {
   execSync(process.env.HEDDLE_TEST_POSTGRES_RESTART!, { stdio: "ignore" });
+}
+
+/** Has the server execute statements, as its superuser. @returns what they give, a line for each row */
+export function sql(statements: string): string {
+  const args = [URL_OF_SERVER!, "--no-psqlrc", "-qAt", "-v", "ON_ERROR_STOP=1", "-c", statements];
+  const env = { ...process.env, PGOPTIONS: "-c client_min_messages=warning" };
+  return execFileSync("psql", args, { encoding: "utf8", env });
 }
