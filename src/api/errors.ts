@@ -132,7 +132,7 @@ export class ChannelClosedError extends Error {
 /** A value is copied, as a job's argument or result or as a message of a channel, and has too many bytes for that. */
 export class PayloadTooLargeError extends RangeError {
   override readonly name: string = "PayloadTooLargeError";
-  /** The bytes of the copy. */
+  /** The bytes of the copy; on a cluster, the least that it takes. */
   readonly bytes: number;
   /** The bytes that it may have. */
   readonly maxBytes: number;

@@ -6,7 +6,7 @@
  * job to job gains a cause with each; so texts, parts and causes are kept up to a limit, from both ends.
  */
 import { types } from "node:util";
-import { describe, isError, shortened } from "./describe.js";
+import { describe, isError, isTooDeep, shortened } from "./describe.js";
 import { exceptionOf, isDOMException } from "./natures.js";
 import type { Serializer } from "./serializer.js";
 import { withoutStacks } from "./without-stacks.js";
@@ -318,8 +318,9 @@ function emptyError({ name, message, stack, dom }: PackedError): Error {
 function unpackClone(packed: PackedClone, cloner: Serializer): unknown {
   try {
     return cloner.deserialize(packed.bytes);
-  } catch {
-    return "(nested too deeply to be read on this thread)";
+  } catch (error) {
+    if (isTooDeep(error)) return "(nested too deeply to be read on this thread)";
+    return `(not readable here: ${describe((error as Error).message)})`;
   }
 }
 

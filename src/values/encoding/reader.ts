@@ -31,7 +31,7 @@ export function decode(bytes: Uint8Array): unknown {
   } catch (error) {
     if (isTooDeep(error)) {
       throw new RangeError(
-        "the value is nested too deeply to be read on this thread, whose stack is too small for it",
+        "the value is nested too deeply to be read on this thread, whose call stack is too small for it",
         {
           cause: error,
         },

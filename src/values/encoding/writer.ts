@@ -35,11 +35,13 @@ export function encode(value: unknown, { maxBytes = Infinity, refuseShared = fal
     writer.write(value);
     return writer.finish();
   } finally {
-    spare = scratch;
+    spare = writer.scratch;
   }
 }
 
+/** Bytes to write into at first, and the most that are kept for the next time. */
 const SCRATCH = 2 ** 16;
+const LARGEST_SPARE = 2 ** 22;
 let spare: ArrayBuffer | undefined;
 
 /** The most bytes of a tag and two numbers, of which there is always room for. */
@@ -51,6 +53,8 @@ const utf8 = new TextEncoder();
 const hasOwn = Object.prototype.hasOwnProperty;
 
 class Writer {
+  /** What it has written into, for the next one. */
+  scratch: ArrayBuffer;
   #bytes: Uint8Array;
   #view: DataView;
   #at = 0;
@@ -61,6 +65,7 @@ class Writer {
   readonly #buffers: Buffers;
 
   constructor(scratch: ArrayBuffer, most: number, refuseShared: boolean) {
+    this.scratch = scratch;
     this.#bytes = new Uint8Array(scratch);
     this.#view = new DataView(scratch);
     this.#most = most;
@@ -378,9 +383,11 @@ class Writer {
   #grow(bytes: number): void {
     this.#checkSize(bytes - SLACK);
     const before = this.#bytes.subarray(0, this.#at);
-    this.#bytes = new Uint8Array(2 * this.#bytes.length + bytes);
-    this.#view = new DataView(this.#bytes.buffer);
+    const larger = new ArrayBuffer(2 * this.#bytes.length + bytes);
+    this.#bytes = new Uint8Array(larger);
+    this.#view = new DataView(larger);
     this.#bytes.set(before);
+    if (larger.byteLength <= LARGEST_SPARE) this.scratch = larger;
   }
 
   /** @param ahead how many bytes more will be written at the least */
