@@ -15,6 +15,7 @@ import { Retention } from "./retention.js";
 import { type Connection, Run } from "./run.js";
 import { checkStorable } from "./storable.js";
 import { type RunStatus, SETTINGS, Store } from "./store.js";
+import { Turns } from "./turns.js";
 import { Watch } from "./watch.js";
 import { ClusterWorker, type WorkerOptions } from "./worker.js";
 
@@ -148,7 +149,8 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
   }
 
   /**
-   * Writes a graph to the database, all of it or nothing. Workers begin with it at once.
+   * Writes a graph to the database, all of it or nothing. Workers begin with it at once. Meanwhile it can't be changed, and
+   * the event loop goes on.
    *
    * @param graph made by `graph()`; it may be submitted again, which makes another run
    * @param options name: what `runs` lists it as, up to 1000 characters
@@ -165,13 +167,23 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
     if (typeof name !== "string" || name.length > 1000)
       throw new TypeError("name must be a string of up to 1000 characters");
     checkStorable("name", name);
-    const plan = Plan.of(graph);
+    graph._submits++;
+    try {
+      return await this.#submit(graph, name);
+    } finally {
+      graph._submits--;
+    }
+  }
+
+  async #submit(graph: Graph, name: string): Promise<Run> {
+    const turns = new Turns();
+    const plan = await Plan.of(graph._jobs, turns);
     const id = newRunId();
     const { database, store } = this.#connection;
     try {
       await database.transaction(async (sql) => {
         await store.insertRun(sql, id, name, plan);
-        await insertJobs(database.boss, sql, id, graph, plan);
+        await insertJobs(sql, database.schemaInSql, id, graph._jobs, plan, turns);
         await store.notify(sql, READY);
       });
     } catch (error) {

@@ -1,6 +1,7 @@
 /** A graph of jobs before it is submitted: functions of modules, arguments as copies, and edges. */
 import type { Job } from "../api/job.js";
 import { checkJobOptions, type JobOptions } from "../api/job-options.js";
+import { InvalidGraphError } from "./errors.js";
 import type { ClusterFunction, ClusterFunctions } from "./functions.js";
 import { checkStorable } from "./storable.js";
 import { argumentToText } from "./values.js";
@@ -13,8 +14,11 @@ export type ClusterArguments<A extends unknown[]> = {
 /** Options of one job of a cluster: see `ClusterJob.with`. */
 export type ClusterJobOptions = Pick<JobOptions, "timeout" | "kill" | "name" | "priority" | "retries">;
 
-/** Attempts after the first, where nothing else is said. */
-const RETRIES = 2;
+/** Where nothing else is said: attempts after the first. */
+const DEFAULTS = { retries: 2 };
+/** Of jobs that take no other's result, and that depend on none: most of a large graph may be such. */
+const NO_USES: readonly (readonly [position: number, job: ClusterJob<unknown>])[] = [];
+const NO_PREREQUISITES: ReadonlySet<ClusterJob<unknown>> = new Set();
 
 /**
  * A graph of jobs that will run on a cluster; made by `Cluster.graph`. Nothing is written before it is submitted.
@@ -33,6 +37,8 @@ export class Graph {
   readonly _functions: ClusterFunctions;
   /** @internal The runs as which it was submitted. */
   readonly _runs = new Set<string>();
+  /** @internal How many times it is being submitted now. */
+  _submits = 0;
   readonly #maxBytes: number;
 
   /** @internal */
@@ -52,11 +58,13 @@ export class Graph {
    * @param fn a function that one of the cluster's modules exports
    * @param args its arguments, which are copied. A job of this graph stands for a `Job`: this job runs after it, and
    * its function is given a handle that has the result, for `await` or `wait()`, as on one machine
-   * @throws UnknownJobFunctionError, DataCloneError (a DOMException), PayloadTooLargeError
+   * @throws UnknownJobFunctionError, DataCloneError (a DOMException), PayloadTooLargeError; InvalidGraphError while it is
+   * being submitted
    * @example
    * const total = graph.spawn(work.add, first, second); // export function add(a: Job<number>, b: Job<number>)
    */
   spawn<A extends unknown[], R>(fn: (...args: A) => R, ...args: ClusterArguments<A>): ClusterJob<Awaited<R>> {
+    this._checkChange();
     const known = this._functions.of(fn);
     const uses: [position: number, job: ClusterJob<unknown>][] = [];
     const plain = (args as unknown[]).map((arg, position) => {
@@ -66,9 +74,17 @@ export class Graph {
     });
     const text = plain.length === 0 ? "" : this.#toText(plain, known);
     const job = new ClusterJob<Awaited<R>>(this, this._jobs.length, known, text, uses);
-    job.after(...uses.map(([, used]) => used));
+    if (uses.length > 0) job.after(...uses.map(([, used]) => used));
     this._jobs.push(job);
     return job;
+  }
+
+  /** @internal @throws InvalidGraphError while it is being submitted, which would write some of a change */
+  _checkChange(): void {
+    if (this._submits === 0) return;
+    throw new InvalidGraphError(
+      "the graph is being submitted, and can't be changed meanwhile: await cluster.submit(graph) first",
+    );
   }
 
   #toText(args: unknown[], { label }: ClusterFunction): string {
@@ -95,9 +111,9 @@ export class ClusterJob<R> {
   /** @internal The arguments that are jobs. */
   readonly _uses: readonly (readonly [position: number, job: ClusterJob<unknown>])[];
   /** @internal */
-  readonly _prerequisites = new Set<ClusterJob<unknown>>();
+  _prerequisites = NO_PREREQUISITES;
   /** @internal */
-  _options: ClusterJobOptions & { readonly retries: number } = { retries: RETRIES };
+  _options: ClusterJobOptions & { readonly retries: number } = DEFAULTS;
   /** Only in types: what the job gives. */
   declare readonly _result: R;
 
@@ -113,7 +129,7 @@ export class ClusterJob<R> {
     this._index = index;
     this._function = fn;
     this._args = args;
-    this._uses = uses;
+    this._uses = uses.length === 0 ? NO_USES : uses;
   }
 
   /** Its name: the function's, or its own. */
@@ -141,7 +157,7 @@ export class ClusterJob<R> {
    * Makes this job run after all of `prerequisites`.
    *
    * @returns this job
-   * @throws TypeError for anything but a job of the same graph
+   * @throws TypeError for anything but a job of the same graph; InvalidGraphError while it is being submitted
    */
   after(...prerequisites: ClusterJob<unknown>[]): this {
     for (const first of prerequisites) {
@@ -149,7 +165,10 @@ export class ClusterJob<R> {
         throw new TypeError(`job "${this.name}" can only depend on jobs of its own graph`);
       }
     }
-    for (const first of prerequisites) this._prerequisites.add(first);
+    this._graph._checkChange();
+    const all = this._prerequisites === NO_PREREQUISITES ? new Set<ClusterJob<unknown>>() : this._prerequisites;
+    for (const first of prerequisites) (all as Set<ClusterJob<unknown>>).add(first);
+    this._prerequisites = all;
     return this;
   }
 
@@ -161,11 +180,12 @@ export class ClusterJob<R> {
    * often it may be tried again, when it throws, and when its worker is lost (0 to 1000, by default 2; with 0 it never
    * runs twice)
    * @returns this job
-   * @throws TypeError, RangeError for a bad option
+   * @throws TypeError, RangeError for a bad option; InvalidGraphError while its graph is being submitted
    * @example
    * graph.spawn(work.charge, order).with({ retries: 0, name: "charge" });
    */
   with(options: ClusterJobOptions): this {
+    this._graph._checkChange();
     const { signal, on, ...known } = checkJobOptions(options);
     if (signal !== undefined) throw new TypeError("a job of a cluster takes no signal; cancel its run: run.cancel()");
     if (on !== undefined) throw new TypeError("a job of a cluster has no main thread to be on; leave out `on`");

@@ -5,7 +5,8 @@ import { decode } from "../values/encoding/reader.js";
 import { encode } from "../values/encoding/writer.js";
 import { InvalidGraphError } from "./errors.js";
 import { labelOf, queueOf } from "./functions.js";
-import type { ClusterJob, Graph } from "./graph.js";
+import type { ClusterJob } from "./graph.js";
+import type { Turns } from "./turns.js";
 import { BY_V8 } from "./values.js";
 
 /** Grows when older versions can't read it. */
@@ -23,6 +24,8 @@ interface Stored {
   readonly dependants: Int32Array;
 }
 
+type Jobs = readonly ClusterJob<unknown>[];
+
 export class Plan {
   readonly #stored: Stored;
   /** Of jobs with names of their own, by these. */
@@ -33,16 +36,19 @@ export class Plan {
   }
 
   /** @throws InvalidGraphError, PayloadTooLargeError, DependencyCycleError */
-  static of({ _jobs: jobs }: Graph): Plan {
+  static async of(jobs: Jobs, turns: Turns): Promise<Plan> {
     if (jobs.length === 0) throw new InvalidGraphError("the graph has no jobs; add some with graph.spawn");
-    checkSize(jobs);
-    const names = namesOf(jobs);
-    checkCycles(jobs);
-    const functions = [...new Set(jobs.map((job) => job._function.name))];
-    const numbers = new Map(functions.map((name, k) => [name, k]));
-    const { starts, dependants } = edgesOf(jobs);
-    const functionOf = Int32Array.from(jobs, (job) => numbers.get(job._function.name)!);
-    return new Plan({ functions, functionOf, names, starts, dependants });
+    await checkSize(jobs, turns);
+    const names = await namesOf(jobs, turns);
+    const { starts, dependants } = await edgesOf(jobs, turns);
+    await checkCycles(jobs, starts, dependants, turns);
+    const numbers = new Map<string, number>();
+    const functionOf = new Int32Array(jobs.length);
+    await turns.each(jobs, ({ _function: { name } }, k) => {
+      if (!numbers.has(name)) numbers.set(name, numbers.size);
+      functionOf[k] = numbers.get(name)!;
+    });
+    return new Plan({ functions: [...numbers.keys()], functionOf, names, starts, dependants });
   }
 
   /** @param bytes of `toBytes`, or what heddle 0.1 has stored */
@@ -110,9 +116,12 @@ export class Plan {
 const MOST_BYTES = 2 ** 28;
 const BYTES_PER_JOB = 512;
 
-/** A graph is written by one statement. @throws PayloadTooLargeError */
-function checkSize(jobs: readonly ClusterJob<unknown>[]): void {
-  const bytes = jobs.reduce((sum, job) => sum + job._args.length + BYTES_PER_JOB, 0);
+/** A graph is written by one transaction. @throws PayloadTooLargeError */
+async function checkSize(jobs: Jobs, turns: Turns): Promise<void> {
+  let bytes = BYTES_PER_JOB * jobs.length;
+  await turns.each(jobs, (job) => {
+    bytes += job._args.length;
+  });
   if (bytes <= MOST_BYTES) return;
   throw new PayloadTooLargeError(
     `the graph takes ${bytes} bytes with the arguments of all its ${jobs.length} jobs, and ${MOST_BYTES} are the most; submit it as several graphs, give each job more to do, or keep large data in files or object storage and pass where it is`,
@@ -122,12 +131,11 @@ function checkSize(jobs: readonly ClusterJob<unknown>[]): void {
 }
 
 /** @throws InvalidGraphError for names that are not unique */
-function namesOf(jobs: readonly ClusterJob<unknown>[]): Map<number, string> {
+async function namesOf(jobs: Jobs, turns: Turns): Promise<Map<number, string>> {
   const names = new Map<number, string>();
   const known = new Set<string>();
-  for (const { _options, _index } of jobs) {
-    const { name } = _options;
-    if (name === undefined) continue;
+  await turns.each(jobs, ({ _options: { name }, _index }) => {
+    if (name === undefined) return;
     if (known.has(name)) {
       throw new InvalidGraphError(
         `two jobs are called "${name}"; give each a name of its own, as results are asked for by name`,
@@ -135,28 +143,35 @@ function namesOf(jobs: readonly ClusterJob<unknown>[]): Map<number, string> {
     }
     known.add(name);
     names.set(_index, name);
-  }
+  });
   return names;
 }
 
-function edgesOf(jobs: readonly ClusterJob<unknown>[]): { starts: Int32Array; dependants: Int32Array } {
+async function edgesOf(jobs: Jobs, turns: Turns): Promise<{ starts: Int32Array; dependants: Int32Array }> {
   const starts = new Int32Array(jobs.length + 1);
-  for (const job of jobs) for (const { _index } of job._prerequisites) starts[_index + 1]++;
+  await turns.each(jobs, (job) => {
+    for (const { _index } of job._prerequisites) starts[_index + 1]++;
+  });
   for (let k = 0; k < jobs.length; k++) starts[k + 1] += starts[k];
   const dependants = new Int32Array(starts[jobs.length]);
   const next = starts.slice();
-  for (const job of jobs) for (const { _index } of job._prerequisites) dependants[next[_index]++] = job._index;
+  await turns.each(jobs, (job) => {
+    for (const { _index } of job._prerequisites) dependants[next[_index]++] = job._index;
+  });
   return { starts, dependants };
 }
 
 /** Takes away jobs without prerequisites until none is left, or a circle (Kahn, 1962). @throws DependencyCycleError */
-function checkCycles(jobs: readonly ClusterJob<unknown>[]): void {
-  const { starts, dependants } = edgesOf(jobs);
-  const unmet = Int32Array.from(jobs, (job) => job._prerequisites.size);
-  const ready = jobs.filter((job) => job._prerequisites.size === 0).map((job) => job._index);
-  for (const job of ready) {
+async function checkCycles(jobs: Jobs, starts: Int32Array, dependants: Int32Array, turns: Turns): Promise<void> {
+  const unmet = new Int32Array(jobs.length);
+  const ready: number[] = [];
+  await turns.each(jobs, (job, k) => {
+    unmet[k] = job._prerequisites.size;
+    if (unmet[k] === 0) ready.push(k);
+  });
+  await turns.each(ready, (job) => {
     for (let k = starts[job]; k < starts[job + 1]; k++) if (--unmet[dependants[k]] === 0) ready.push(dependants[k]);
-  }
+  });
   if (ready.length === jobs.length) return;
   // Each of those left has a prerequisite that is left, too: going back from one to the next must come to one again.
   const path = new Set<ClusterJob<unknown>>();

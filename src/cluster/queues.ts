@@ -2,10 +2,10 @@
 import type { PgBoss } from "pg-boss";
 import type { Sql } from "./database.js";
 import { labelOf } from "./functions.js";
-import type { ClusterJob, Graph } from "./graph.js";
-import { grouped } from "./grouped.js";
+import type { ClusterJob } from "./graph.js";
 import { jobIdOf } from "./ids.js";
 import type { Plan } from "./plan.js";
+import type { Turns } from "./turns.js";
 
 /** Jobs that failed for good, as pg-boss puts them there: see failures.ts. */
 export const FAILED_QUEUE = "failed";
@@ -90,27 +90,81 @@ const PRIORITIES = { high: 1, normal: 0, low: -1 };
 const RETRY_AFTER = 1;
 const LONGEST_RETRY = 300;
 
-/** Writes a run's jobs into their queues, with their dependencies. */
-export async function insertJobs(boss: PgBoss, sql: Sql, run: string, graph: Graph, plan: Plan): Promise<void> {
-  const jobs = graph._jobs.map((job) => ({
-    ref: String(job._index),
-    name: job._function.queue,
-    data: dataOf(job, plan),
-    dependsOn: [...job._prerequisites].map((first) => String(first._index)),
-    options: optionsOf(job, run),
-  }));
-  if (jobs.some(({ dependsOn }) => dependsOn.length > 0)) {
-    await boss.flow(jobs, { db: sql });
-    return;
-  }
-  // pg-boss takes only jobs that depend on others as a flow.
-  for (const [queue, some] of grouped(jobs, ({ name }) => name)) {
-    await boss.insert(
-      queue,
-      some.map(({ data, options }) => ({ data, ...options })),
-      { db: sql },
+/** Jobs, characters of their data, and dependencies that are written by one statement; a bit more. */
+const JOBS_AT_ONCE = 500;
+const TEXT_AT_ONCE = 2 ** 20;
+const EDGES_AT_ONCE = 2000;
+
+/**
+ * Writes a run's jobs into their queues, with their dependencies: as pg-boss's `flow` does, which would have them all in one
+ * statement.
+ */
+export async function insertJobs(
+  sql: Sql,
+  schema: string,
+  run: string,
+  jobs: readonly ClusterJob<unknown>[],
+  plan: Plan,
+  turns: Turns,
+): Promise<void> {
+  for (let k = 0; k < jobs.length; ) {
+    const rows: string[] = [];
+    for (let text = 0; k < jobs.length && rows.length < JOBS_AT_ONCE && text < TEXT_AT_ONCE; k++) {
+      const row = JSON.stringify(rowOf(jobs[k], run, plan));
+      rows.push(row);
+      text += row.length;
+    }
+    // What a job does not say, its queue does. One that is gone is an error, as these may not be null.
+    await sql.executeSql(
+      `INSERT INTO ${schema}.job (
+        id, name, data, priority, start_after, created_on, keep_until, expire_seconds, deletion_seconds, retry_limit, retry_delay,
+        retry_backoff, retry_delay_max, policy, dead_letter, heartbeat_seconds, blocked, blocking, pending_dependencies)
+      SELECT
+        j.id, j.queue, data, priority, now, now, now + q.retention_seconds * interval '1 s', q.expire_seconds, q.deletion_seconds, retries,
+        ${RETRY_AFTER}, true, ${LONGEST_RETRY}, q.policy, q.dead_letter, ${LONGEST_SILENCE}, pending > 0, blocking, pending
+      FROM json_to_recordset($1::text::json)
+        AS j (id uuid, queue text, data jsonb, priority int, retries int, blocking boolean, pending int)
+      CROSS JOIN ${schema}.job_now() AS now LEFT JOIN ${schema}.queue AS q ON q.name = j.queue`,
+      [`[${rows.join()}]`],
     );
+    await turns.rest();
   }
+  let children: number[] = [];
+  let parents: number[] = [];
+  const insertEdges = async () => {
+    await insertDependencies(sql, schema, run, plan, children, parents);
+    children = [];
+    parents = [];
+    await turns.rest();
+  };
+  for (const job of jobs) {
+    for (const { _index } of job._prerequisites) {
+      children.push(job._index);
+      parents.push(_index);
+      if (children.length === EDGES_AT_ONCE) await insertEdges();
+    }
+  }
+  if (children.length > 0) await insertEdges();
+}
+
+/** @param children numbers of jobs @param parents and of those that they depend on */
+async function insertDependencies(
+  sql: Sql,
+  schema: string,
+  run: string,
+  plan: Plan,
+  children: readonly number[],
+  parents: readonly number[],
+): Promise<void> {
+  const ids = (jobs: readonly number[]) => jobs.map((job) => jobIdOf(run, job));
+  const { queues } = plan;
+  const places = new Map(queues.map((queue, k) => [queue, k + 1]));
+  const queuesOf = (jobs: readonly number[]) => jobs.map((job) => places.get(plan.queueOf(job)));
+  await sql.executeSql(
+    `INSERT INTO ${schema}.job_dependency (child_name, child_id, parent_name, parent_id)
+    SELECT ($5::text[])[cq], c, ($5::text[])[pq], p FROM unnest($1::int[], $2::uuid[], $3::int[], $4::uuid[]) AS e (cq, c, pq, p)`,
+    [queuesOf(children), ids(children), queuesOf(parents), ids(parents), queues],
+  );
 }
 
 /**
@@ -178,15 +232,16 @@ function dataOf(job: ClusterJob<unknown>, plan: Plan): JobData {
   };
 }
 
-function optionsOf(job: ClusterJob<unknown>, run: string) {
+/** As `insertJobs` writes it. */
+function rowOf(job: ClusterJob<unknown>, run: string, plan: Plan) {
   const { priority = "normal", retries } = job._options;
   return {
     id: jobIdOf(run, job._index),
+    queue: job._function.queue,
+    data: dataOf(job, plan),
     priority: PRIORITIES[priority],
-    retryLimit: retries,
-    heartbeatSeconds: LONGEST_SILENCE,
-    retryDelay: RETRY_AFTER,
-    retryBackoff: true,
-    retryDelayMax: LONGEST_RETRY,
+    retries,
+    blocking: plan.hasDependants(job._index),
+    pending: job._prerequisites.size,
   };
 }
