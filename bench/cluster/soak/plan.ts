@@ -42,8 +42,8 @@ const MOST_LAYERS = 7;
 const MOST_WIDE = 40;
 const LARGEST = 1_000_000;
 const LEAST_LARGE = 100_000;
-/** One layer in so many is heavy: all its results are large, and the next one's first job takes them all. */
-const HEAVY = 20;
+/** One layer in so many is heavy: as wide as can be, all its results are large, and the next one's first job takes them all. */
+const HEAVY = 40;
 /** In milliseconds. */
 const LONGEST_BUSY = 15;
 const LONGEST_WAIT = 1000;
@@ -64,7 +64,8 @@ export function randomPlan(random: Random, graph: number, folder: string): Plan 
   for (let layers = 2 + random.below(MOST_LAYERS - 1); layers > 0; layers--) {
     const layer: number[] = [];
     const isHeavy = random.oneIn(HEAVY);
-    for (let width = 1 + random.below(1 + random.below(MOST_WIDE)); width > 0; width--) {
+    const width = isHeavy ? MOST_WIDE : 1 + random.below(1 + random.below(MOST_WIDE));
+    while (layer.length < width) {
       const bytes = isHeavy || random.oneIn(15) ? LEAST_LARGE + random.below(LARGEST - LEAST_LARGE) : 0;
       layer.push(jobs.length);
       const kind = randomKind(random, character);

@@ -173,6 +173,8 @@ export class Workers {
       if (line.includes("is ready")) member.ready = clock();
     });
     createInterface(child.stderr).on("line", (line) => {
+      // Not the lines of a stack.
+      if (!/^\w/.test(line)) return;
       const text = line.replace(/\d+/g, "N").slice(0, 150);
       this.reports.set(text, (this.reports.get(text) ?? 0) + 1);
     });
