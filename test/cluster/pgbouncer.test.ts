@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Cluster } from "heddle/cluster";
 import { HANGS, until } from "../support/hangs.js";
+import { LONG, ONLY_LONG } from "../support/long.js";
 import * as work from "./support/cluster-work.js";
 import { folder, linesOf } from "./support/clusters.js";
 import { NO_PGBOUNCER, pgbouncer } from "./support/pgbouncer.js";
@@ -11,7 +12,11 @@ import { freshSchema } from "./support/postgres.js";
 /** Longer than notifications are missed once more, if they are still waited for, in milliseconds: pg-boss looks every 10 seconds. */
 const ONCE_MORE = 13_000;
 
-test("a cluster works through PgBouncer in transaction mode", { ...HANGS, skip: NO_PGBOUNCER }, async (t) => {
+test("a cluster works through PgBouncer in transaction mode", {
+  ...HANGS,
+  skip: NO_PGBOUNCER,
+  ...(!LONG && ONLY_LONG),
+}, async (t) => {
   const at = folder(t);
   const options = freshSchema();
   const pooled = { ...options, url: await pgbouncer(t, options.url!) };

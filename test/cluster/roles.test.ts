@@ -6,11 +6,13 @@ import { fileURLToPath } from "node:url";
 import { Cluster, ClusterSchemaError } from "heddle/cluster";
 import { blocksOf } from "../support/documents.js";
 import { HANGS, PATIENCE, until } from "../support/hangs.js";
+import { LONG, ONLY_LONG } from "../support/long.js";
 import * as work from "./support/cluster-work.js";
 import { folder, linesOf } from "./support/clusters.js";
 import { BIN, freshSchema, NO_SERVER, sql } from "./support/postgres.js";
 
 const OPTIONS = { ...HANGS, skip: NO_SERVER };
+const LONG_OPTIONS = { ...OPTIONS, ...(!LONG && ONLY_LONG) };
 /** How long pg-boss's own passes, every 5 seconds, are given to find that they may not do something, in milliseconds. */
 const SOME_PASSES = 12_000;
 
@@ -103,7 +105,7 @@ test("heddle migrate ends when the indexes are there that a newer pg-boss adds",
   assert.equal(sql(`SELECT DISTINCT status FROM ${options.schema}.bam`), "completed\n");
 });
 
-test("a role with the rights that are listed runs everything", OPTIONS, async (t) => {
+test("a role with the rights that are listed runs everything", LONG_OPTIONS, async (t) => {
   const at = folder(t);
   const options = freshSchema();
   await Cluster.migrate(options);
