@@ -16,6 +16,7 @@ import { type Connection, Run } from "./run.js";
 import { checkStorable } from "./storable.js";
 import { type RunStatus, SETTINGS, Store } from "./store.js";
 import { Turns } from "./turns.js";
+import { Vacuum } from "./vacuum.js";
 import { Watch } from "./watch.js";
 import { ClusterWorker, type WorkerOptions } from "./worker.js";
 
@@ -63,6 +64,8 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
   /** Once there is a worker. */
   #retention: Retention | undefined;
   #unlisten: () => void | Promise<void> = () => {};
+  /** Of an embedded database. */
+  #vacuum: Vacuum | undefined;
   #closing: Promise<void> | undefined;
   #reported = { message: "", at: 0 };
 
@@ -129,6 +132,7 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
         (payload) => this.#heard(payload),
         () => this.#mayHaveMissed(),
       );
+      if (database.embedded) this.#vacuum = new Vacuum(database, (error) => this.#report(error));
     } catch (error) {
       await this.close();
       throw error;
@@ -273,7 +277,7 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
 
   async #close(): Promise<void> {
     await Promise.all([...this.#workers].map((worker) => worker.stop()));
-    await this.#retention?.close();
+    await Promise.all([this.#retention?.close(), this.#vacuum?.close()]);
     this.#connection.watch.close();
     await this.#unlisten();
     await this.#connection.database.close();

@@ -13,6 +13,8 @@ export type Sql = Pick<Db, "executeSql">;
 
 /** How often pg-boss looks for lost workers' jobs, in seconds. */
 const SUPERVISE_EVERY = 5;
+/** The same where all workers are in this process, which look for such jobs themselves (lost.ts); and how often it unblocks what heddle has not. */
+const EMBEDDED = { superviseIntervalSeconds: 60, flowIntervalSeconds: 60 };
 /** How often it deletes jobs that have ended long ago, in seconds. */
 const MAINTAIN_EVERY = 600;
 /** Tries of a transaction that the database has rolled back because of others. */
@@ -108,7 +110,7 @@ export class Database {
         unlock();
         throw error;
       }
-      boss = new PgBoss({ ...common, backend: "pglite", db: fromPglite(embedded) });
+      boss = new PgBoss({ ...common, ...EMBEDDED, backend: "pglite", db: fromPglite(embedded) });
     } else {
       server = await Server.open(url, channelOf(schema), tell).catch(cannotOpen);
       boss = new PgBoss({ ...common, db: server });
@@ -129,6 +131,11 @@ export class Database {
   /** Whether it has been, or is being, closed. */
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /** Whether all who use it are in this process. */
+  get embedded(): boolean {
+    return this.#embedded !== undefined;
   }
 
   /**

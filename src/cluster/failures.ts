@@ -15,6 +15,8 @@ import { failureToText } from "./values.js";
 
 /** How often to look though no job of this worker has failed, in milliseconds. */
 const LOOK_EVERY = 2000;
+/** The same where there are no workers in other processes, which may be lost. */
+const LOOK_EVERY_EMBEDDED = 10_000;
 /** Failures that are taken at once. */
 const BATCH = 512;
 
@@ -31,7 +33,7 @@ export class Failures {
     this.#database = database;
     this.#store = store;
     this.#report = report;
-    this.#timer = setInterval(() => this.look(), LOOK_EVERY);
+    this.#timer = setInterval(() => this.look(), database.embedded ? LOOK_EVERY_EMBEDDED : LOOK_EVERY);
   }
 
   /** There may be failures. */

@@ -1,6 +1,6 @@
 /** The queues of pg-boss that a cluster uses, and what is in them. */
 import type { PgBoss } from "pg-boss";
-import type { Sql } from "./database.js";
+import type { Database, Sql } from "./database.js";
 import { labelOf } from "./functions.js";
 import type { ClusterJob } from "./graph.js";
 import { jobIdOf } from "./ids.js";
@@ -165,6 +165,16 @@ async function insertDependencies(
     SELECT ($5::text[])[cq], c, ($5::text[])[pq], p FROM unnest($1::int[], $2::uuid[], $3::int[], $4::uuid[]) AS e (cq, c, pq, p)`,
     [queuesOf(children), ids(children), queuesOf(parents), ids(parents), queues],
   );
+}
+
+/** In how many milliseconds the first job that waits for its time may begin; infinity if there is none. */
+export async function nextStart(database: Database, queues: readonly string[]): Promise<number> {
+  const [{ next }] = await database.query<{ next: number | null }>(
+    `SELECT (1000 * extract(epoch FROM min(start_after) - ${database.schemaInSql}.job_now()))::float8 AS next FROM ${database.schemaInSql}.job
+    WHERE name = ANY($1) AND state < 'active' AND NOT blocked`,
+    [queues],
+  );
+  return next ?? Number.POSITIVE_INFINITY;
 }
 
 /**

@@ -22,7 +22,7 @@ import { type LocalOptions, LocalSystem } from "./local.js";
 import { LEAST_PRIORITY, Lost } from "./lost.js";
 import { Noting } from "./noting.js";
 import { addressOfPg } from "./pg.js";
-import { giveBackJobs, HEARTBEAT, type JobData, nameOf, READY } from "./queues.js";
+import { giveBackJobs, HEARTBEAT, type JobData, nameOf, nextStart, READY } from "./queues.js";
 import { Settler } from "./settler.js";
 import { COMPLETED, type Store } from "./store.js";
 
@@ -31,6 +31,8 @@ export type WorkerOptions = LocalOptions;
 
 /** How often to look for ready jobs though nothing was notified of, in milliseconds. */
 const LOOK_EVERY = 1000;
+/** The same while nothing happens on an embedded database, where all who have jobs for it are in this process and wake it. */
+const LOOK_EVERY_EMBEDDED = 10_000;
 /** How often to say that the jobs in hand are still worked at, in milliseconds. */
 const TOUCH_EVERY = (HEARTBEAT * 1000) / 4;
 /** For how long a job may be in hand without having begun, in milliseconds. */
@@ -184,6 +186,7 @@ export class ClusterWorker {
 
   async #work(): Promise<void> {
     const backoff = new Backoff();
+    let quiet = false;
     while (this.#stopping === undefined) {
       try {
         this.#awake = false;
@@ -191,7 +194,9 @@ export class ClusterWorker {
         const room = this.#room();
         const more = 2 * room >= this.#capacity.jobs && (await this.#fetch(room)) === room;
         // As many as there was room for: there may be more.
-        if (!more && !this.#awake) await this.#rest(LOOK_EVERY);
+        const rest = more || this.#awake ? 0 : await this.#untilNextLook(quiet);
+        if (rest > 0 && !this.#awake) await this.#rest(rest);
+        quiet = !more && !this.#awake;
         backoff.reset();
       } catch (error) {
         this.#report(error as Error);
@@ -206,6 +211,13 @@ export class ClusterWorker {
     if (this.#inputs.waiting > 0) return 0;
     if (asynchronous >= this.#local.mostAsynchronous) return 0;
     return this.#capacity.jobs - (count - asynchronous);
+  }
+
+  /** @param quiet whether nothing has happened since the last look @returns milliseconds */
+  async #untilNextLook(quiet: boolean): Promise<number> {
+    if (!quiet || !this.#database.embedded) return LOOK_EVERY;
+    const next = await nextStart(this.#database, this.#queues);
+    return Math.min(Math.max(next, LOOK_EVERY), LOOK_EVERY_EMBEDDED);
   }
 
   /** Waits until it is woken, or told to stop. */
