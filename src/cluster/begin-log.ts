@@ -9,6 +9,7 @@
 import { createHash } from "node:crypto";
 import {
   closeSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -31,66 +32,77 @@ export function attemptKey({ id, retryCount }: { readonly id: string; readonly r
   return `${id}:${retryCount}`;
 }
 
-/** Where a job's record is. */
+const ATTEMPT = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:\d+$/;
+
+/** Where a job's record is: the file's descriptor, which all threads of the process share, and a position in it. */
 export interface Mark {
-  readonly file: string;
+  readonly file: number;
   readonly position: number;
 }
 
 /** The log of this process's worker. */
 export class BeginLog {
-  readonly #file: string;
-  readonly #fd: number;
+  readonly #path: string;
+  readonly #file: number;
   readonly #free: number[] = [];
   #end = 0;
+  /** It can't be written any more, and says nothing. */
+  #broken = false;
 
   /** @returns undefined where no file can be written */
   static open(): BeginLog | undefined {
     try {
       mkdirSync(folder(), { recursive: true, mode: 0o700 });
-      return new BeginLog();
+      return isOurs(folder()) ? new BeginLog() : undefined;
     } catch {
       return undefined;
     }
   }
 
   private constructor() {
-    const own = `${PLACE}-${process.pid}-`;
-    this.#file = join(folder(), `${own}${process.hrtime.bigint()}`);
-    this.#fd = openSync(this.#file, "wx", 0o600);
+    this.#path = join(folder(), `${PLACE}-${process.pid}-${process.hrtime.bigint()}`);
+    this.#file = openSync(this.#path, "wx", 0o600);
   }
 
-  /** @param attempt as `attemptKey` gives it */
-  add(attempt: string): Mark {
+  /** @param attempt as `attemptKey` gives it @returns undefined where it can't be written */
+  add(attempt: string): Mark | undefined {
     const position = this.#free.pop() ?? this.#end;
     if (position === this.#end) this.#end += RECORD;
-    writeSync(this.#fd, Buffer.alloc(RECORD, 0).fill(attempt, 0, attempt.length), 0, RECORD, position);
-    return { file: this.#file, position };
+    this.#write(attempt, position);
+    return this.#broken ? undefined : { file: this.#file, position };
   }
 
   /** What came of the job is written, or another worker may have it: from now on the file says nothing of it. */
   remove({ position }: Mark): void {
-    writeSync(this.#fd, Buffer.alloc(RECORD), 0, RECORD, position);
+    this.#write("", position);
     this.#free.push(position);
   }
 
+  /** To be called when no thread writes to it any more. */
   close(): void {
-    closeSync(this.#fd);
-    rmSync(this.#file, { force: true });
+    closeSync(this.#file);
+    rmSync(this.#path, { force: true });
+  }
+
+  #write(text: string, position: number): void {
+    if (this.#broken) return;
+    const record = Buffer.alloc(RECORD);
+    record.write(text, "latin1");
+    try {
+      writeSync(this.#file, record, 0, RECORD, position);
+    } catch {
+      // The disk is full, perhaps. Without a file nobody knows what has begun; with a wrong one, somebody would believe it.
+      this.#broken = true;
+      rmSync(this.#path, { force: true });
+    }
   }
 }
 
-const files = new Map<string, number>();
 const BEGUN = Buffer.from([1]);
 
 /** To be called on the thread that begins the job. */
 export function markBegun({ file, position }: Mark): void {
-  let fd = files.get(file);
-  if (fd === undefined) {
-    fd = openSync(file, "r+");
-    files.set(file, fd);
-  }
-  writeSync(fd, BEGUN, 0, 1, position + BEGUN_AT);
+  writeSync(file, BEGUN, 0, 1, position + BEGUN_AT);
 }
 
 /** What processes of this machine had in hand when they came to an end. */
@@ -103,6 +115,7 @@ export interface Remains {
 export function remains(): Remains {
   const begun: string[] = [];
   const notBegun: string[] = [];
+  if (!isOurs(folder())) return { begun, notBegun };
   for (const name of namesIn(folder())) {
     const [place, pid] = name.split("-");
     if (place !== PLACE || isAlive(Number(pid))) continue;
@@ -110,8 +123,8 @@ export function remains(): Remains {
     try {
       const records = readFileSync(file);
       for (let at = 0; at + RECORD <= records.length; at += RECORD) {
-        if (records[at] === 0) continue;
         const attempt = records.toString("latin1", at, records.indexOf(0, at));
+        if (!ATTEMPT.test(attempt)) continue;
         (records[at + BEGUN_AT] === 0 ? notBegun : begun).push(attempt);
       }
       if (Date.now() - statSync(file).mtimeMs > OLD) rmSync(file, { force: true });
@@ -124,6 +137,14 @@ export function remains(): Remains {
 
 function folder(): string {
   return join(tmpdir(), `heddle-${process.getuid?.() ?? "begun"}`);
+}
+
+/** Whether nobody else could have made it, or can write to it: the folder above it is open to all. */
+function isOurs(path: string): boolean {
+  const { getuid } = process;
+  if (getuid === undefined) return true;
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  return stats?.isDirectory() === true && stats.uid === getuid() && (stats.mode & 0o022) === 0;
 }
 
 /** Processes with the same have numbers that mean the same: containers may share a folder, and not those. */

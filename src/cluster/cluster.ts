@@ -35,7 +35,7 @@ export interface RunsOptions {
   before?: Date;
   /** Only runs that come after the one with this id. */
   after?: string;
-  /** How many at the most, 1 to 10,000; by default 100. */
+  /** No more than so many, 1 to 10,000; by default 100. */
   limit?: number;
 }
 
@@ -213,7 +213,7 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
    * The latest runs, newest first.
    *
    * @param options state: only those in this state; before: only those submitted before this time; after: only those that
-   * come after the run with this id, such as the last one of the page before; limit: how many at the most, 1 to 10,000, by
+   * follow the run with this id in the list, which gives the next page; limit: no more than so many, 1 to 10,000, by
    * default 100
    * @throws TypeError, RangeError for a bad option; UnknownRunError if `after` was deleted; ShutdownError
    * @example

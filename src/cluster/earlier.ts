@@ -1,4 +1,4 @@
-/** What is to be known of jobs before they start: small results that they are given, and whether they have an outcome already. */
+/** What a worker asks about jobs before it starts them: whether they have an outcome already, and the small results that they are given. */
 import type { Held } from "./held.js";
 import type { SizedOutcome, Store } from "./store.js";
 

@@ -82,7 +82,7 @@ export class LocalSystem {
    * Runs a job of the cluster, whose function it knows.
    *
    * @param inputs results of the jobs that are its arguments, in their order
-   * @param mark where it is written that it has begun, if it is to be known
+   * @param mark where its thread writes that it has begun; undefined: nowhere
    * @param signal asks it to stop
    * @returns what comes of it, undefined if it was withdrawn or the system was stopped before it had ended; and how to withdraw
    * it, which says whether it has not begun and now never will

@@ -11,6 +11,7 @@ import { attemptKey, remains } from "./begin-log.js";
 import type { Database, Sql } from "./database.js";
 import { grouped } from "./grouped.js";
 import { HEARTBEAT, READY, SUSPECTS } from "./queues.js";
+import { Rounds } from "./rounds.js";
 import type { Store } from "./store.js";
 
 /** How often to look for them, in milliseconds. */
@@ -30,37 +31,26 @@ export class Lost {
   readonly #database: Database;
   readonly #store: Store;
   readonly #queues: readonly string[];
-  readonly #report: (error: Error) => void;
-  readonly #timer: NodeJS.Timeout;
-  #looking: Promise<void> | undefined;
+  readonly #rounds: Rounds;
+  /** When the next look is due. */
   #next = performance.now() + LOOK_EVERY;
 
   constructor(database: Database, store: Store, queues: readonly string[], report: (error: Error) => void) {
     this.#database = database;
     this.#store = store;
     this.#queues = queues;
-    this.#report = report;
-    this.#timer = setInterval(() => this.#tick(), LOOK_EVERY);
+    this.#rounds = new Rounds(LOOK_EVERY, () => this.#look(), report);
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#looking;
+    await this.#rounds.close();
   }
 
-  #tick(): void {
+  async #look(): Promise<void> {
     const late = performance.now() - this.#next;
     this.#next = performance.now() + LOOK_EVERY;
     // Nothing has run here meanwhile: this process's own jobs may look lost, until it has said that they are not.
     if (late > LOOK_EVERY) return;
-    this.#looking ??= this.#look()
-      .catch((error: unknown) => this.#report(error as Error))
-      .finally(() => {
-        this.#looking = undefined;
-      });
-  }
-
-  async #look(): Promise<void> {
     const { boss, schemaInSql: schema } = this.#database;
     await this.#readRemains();
     const silent = `j.name = ANY($1) AND j.state = 'active'

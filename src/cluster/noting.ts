@@ -8,8 +8,9 @@ import { grouped } from "./grouped.js";
 import type { Held } from "./held.js";
 import type { Lost } from "./lost.js";
 
-/** Noted jobs for each that can run at once, at the most; and where there is no log. */
+/** How many jobs may be noted for each that can run at once. */
 const AHEAD = 256;
+/** The same where no log tells which of them have begun. */
 const AHEAD_UNLOGGED = 1;
 
 export class Noting {

@@ -244,7 +244,7 @@ export class Server implements Pick<Db, "executeSql"> {
     this.#left = [];
   }
 
-  /** Once somebody listens: who has just connected listens to errors, too, by the next time. */
+  /** Waits until somebody listens to the channel: by the next question, whoever has just connected listens to errors, too. */
   #tellUnheard(): void {
     if (this.#listener === undefined || this.#unheardTold) return;
     this.#unheardTold = true;

@@ -83,7 +83,7 @@ export interface Listing {
 const VALUE_BYTES = 2 ** 20;
 /** Outcomes that are deleted at once. */
 const DELETED_AT_ONCE = 5000;
-/** Runs that are deleted by one transaction at the most; and the jobs that all but the last of them may have. */
+/** One transaction deletes no more runs than this, and no further one once those it has deleted have so many jobs. */
 const RUNS_AT_ONCE = 100;
 const JOBS_AT_ONCE = 5000;
 
@@ -232,7 +232,7 @@ export class Store {
     );
   }
 
-  /** As `outcomes`, but the values only of those that take `most` bytes at the most. */
+  /** As `outcomes`, with the size of each value, but without values that take more than `most` bytes. */
   async smallOutcomes(places: readonly { run: string; job: number }[], most: number): Promise<SizedOutcome[]> {
     return await this.#database.query(
       `SELECT run, job, state, octet_length(value) AS bytes,

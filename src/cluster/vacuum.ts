@@ -3,6 +3,7 @@
  * for it.
  */
 import type { Database } from "./database.js";
+import { Rounds } from "./rounds.js";
 
 /** How often to look, in milliseconds. */
 const LOOK_EVERY = 60_000;
@@ -12,43 +13,29 @@ const SHARE = 0.2;
 
 export class Vacuum {
   readonly #database: Database;
-  readonly #report: (error: Error) => void;
-  readonly #timer: NodeJS.Timeout;
-  #looking: Promise<void> | undefined;
-  #closed = false;
+  readonly #rounds: Rounds;
 
   /** @param every in milliseconds */
   constructor(database: Database, report: (error: Error) => void, every = LOOK_EVERY) {
     this.#database = database;
-    this.#report = report;
-    this.#timer = setInterval(() => {
-      this.#looking ??= this.#look().finally(() => {
-        this.#looking = undefined;
-      });
-    }, every);
+    this.#rounds = new Rounds(every, () => this.#look(), report);
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    clearInterval(this.#timer);
-    await this.#looking;
+    await this.#rounds.close();
   }
 
   async #look(): Promise<void> {
-    try {
-      const tables = await this.#database.query<{ name: string }>(
-        `SELECT oid::regclass::text AS name FROM pg_class WHERE relnamespace = $1::regnamespace AND relkind = 'r'
-        AND pg_stat_get_dead_tuples(oid) > ${MANY} + ${SHARE} * pg_stat_get_live_tuples(oid)`,
-        [this.#database.schemaInSql],
-      );
-      // This thread waits for each statement: between them, others have their turn.
-      for (const { name } of tables) {
-        if (this.#closed) return;
-        await this.#database.query(`VACUUM ${name}`);
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-    } catch (error) {
-      this.#report(error as Error);
+    const tables = await this.#database.query<{ name: string }>(
+      `SELECT oid::regclass::text AS name FROM pg_class WHERE relnamespace = $1::regnamespace AND relkind = 'r'
+      AND pg_stat_get_dead_tuples(oid) > ${MANY} + ${SHARE} * pg_stat_get_live_tuples(oid)`,
+      [this.#database.schemaInSql],
+    );
+    // This thread waits for each statement: between them, others have their turn.
+    for (const { name } of tables) {
+      if (this.#rounds.closed) return;
+      await this.#database.query(`VACUUM ${name}`);
+      await new Promise((resolve) => setImmediate(resolve));
     }
   }
 }

@@ -23,6 +23,7 @@ import { LEAST_PRIORITY, Lost } from "./lost.js";
 import { Noting } from "./noting.js";
 import { addressOfPg } from "./pg.js";
 import { giveBackJobs, HEARTBEAT, type JobData, nameOf, nextStart, READY } from "./queues.js";
+import { Rounds } from "./rounds.js";
 import { Settler } from "./settler.js";
 import { COMPLETED, type Store } from "./store.js";
 
@@ -39,7 +40,7 @@ const TOUCH_EVERY = (HEARTBEAT * 1000) / 4;
 const MOST_WAITING = 1000;
 /** Not more often than this are others told that jobs are left for them, in milliseconds. */
 const TELL_EVERY = 50;
-/** How long a suspect runs alone, or waits to be alone, at the most, in milliseconds. */
+/** A suspect runs alone, and waits until it is alone, for no longer than so many milliseconds. */
 const ALONE = 10_000;
 /** How often to look for suspects though nothing was notified of, in milliseconds. */
 const SUSPECTS_EVERY = 5000;
@@ -62,8 +63,7 @@ export class ClusterWorker {
   readonly #failures: Failures;
   /** Says that the jobs in hand are worked at. An embedded database is on this thread itself, and would not hear it. */
   readonly #heartbeat: Heartbeat | undefined;
-  readonly #touching: NodeJS.Timeout;
-  #touches: Promise<void> | undefined;
+  readonly #touching: Rounds;
   /** How many jobs to hold, asynchronous ones apart, until what came of them is written. */
   readonly #capacity: Capacity;
   #stopping: Promise<void> | undefined;
@@ -132,11 +132,7 @@ export class ClusterWorker {
       const start = { pg: addressOfPg(), url, schema, every: TOUCH_EVERY };
       this.#heartbeat = new Heartbeat(start, this.#held, report, (held) => this.#taken(held));
     }
-    this.#touching = setInterval(() => {
-      this.#touches ??= this.#touch().finally(() => {
-        this.#touches = undefined;
-      });
-    }, TOUCH_EVERY);
+    this.#touching = new Rounds(TOUCH_EVERY, () => this.#touch(), report);
     this.stopped = new Promise((resolve) => {
       this.#isStopped = resolve;
     });
@@ -259,8 +255,8 @@ export class ClusterWorker {
   }
 
   /**
-   * Runs suspects, each alone: it fetches nothing else before that one has ended, or for as long as is worth it. Nor does it begin
-   * with one before its other jobs have ended, likewise.
+   * Runs suspects, one after the other. Each begins when the worker has no other job, and while it runs, no other is fetched. Both
+   * have a limit: ALONE.
    */
   async #runSuspects(): Promise<void> {
     this.#suspected = true;
@@ -435,19 +431,13 @@ export class ClusterWorker {
 
   /** Gives back what waits and, where no thread does, says that the jobs in hand are worked at. */
   async #touch(): Promise<void> {
-    try {
-      await this.#giveBackWaiting();
-      if (this.#heartbeat !== undefined) return;
-      for (const [queue, some] of grouped(this.#held, (held) => held.queue)) {
-        const { settled } = (await this.#database.boss.touch(queue, some)) as { settled?: readonly string[] };
-        if (settled === undefined) continue;
-        const still = new Set(settled);
-        for (const held of some) {
-          if (!still.has(held.id)) this.#taken(held);
-        }
-      }
-    } catch (error) {
-      this.#report(error as Error);
+    await this.#giveBackWaiting();
+    if (this.#heartbeat !== undefined) return;
+    for (const [queue, some] of grouped(this.#held, (held) => held.queue)) {
+      const { settled } = (await this.#database.boss.touch(queue, some)) as { settled?: readonly string[] };
+      if (settled === undefined) continue;
+      const still = new Set(settled);
+      for (const held of some) if (!still.has(held.id)) this.#taken(held);
     }
   }
 
@@ -481,8 +471,7 @@ export class ClusterWorker {
     for (const held of this.#held) held.abort.abort(new DOMException("the worker stops", "AbortError"));
     // Only then may others have what has not ended: it must not run twice at once.
     await this.#local.stop();
-    clearInterval(this.#touching);
-    await this.#touches;
+    await this.#touching.close();
     this.#failAsStopped([...this.#held].filter((held) => !this.#settler.has(held)));
     await this.#settler.close();
     await this.#failures.close();

@@ -117,7 +117,7 @@ export function byteLengthOf(value: ArrayBufferView | ArrayBufferLike): number {
   }
 }
 
-/** The pool has as many bytes more at the most, for the sake of alignment: Node 26 adds them. */
+/** Node 26 makes the pool longer by up to so many bytes, to align it. */
 const POOL_SLACK = 64;
 
 /** Whether a view is one of Node's small `Buffer`s, which lie side by side in one buffer and have nothing to do with each other. */

@@ -231,14 +231,16 @@ class Writer {
 
   #properties(value: object): void {
     // This is the fast way in V8 to go through an object's own properties. What a getter removes is not met.
-    for (const key in value) {
-      if (!hasOwn.call(value, key)) continue;
-      const part = (value as Record<string, unknown>)[key];
-      this.#key(key);
-      this.write(part);
-    }
+    for (const key in value) this.#property(value, key);
     this.#reserve(SLACK);
     this.#tag(format.NO_KEY);
+  }
+
+  #property(value: object, key: string): void {
+    if (!hasOwn.call(value, key)) return;
+    const part = (value as Record<string, unknown>)[key];
+    this.#key(key);
+    this.write(part);
   }
 
   #key(key: string): void {
@@ -276,12 +278,7 @@ class Writer {
   }
 
   #propertiesOf(value: object, keys: readonly string[]): void {
-    for (const key of keys) {
-      if (!hasOwn.call(value, key)) continue;
-      const part = (value as Record<string, unknown>)[key];
-      this.#key(key);
-      this.write(part);
-    }
+    for (const key of keys) this.#property(value, key);
     this.#reserve(SLACK);
     this.#tag(format.NO_KEY);
   }
