@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test, { type TestContext } from "node:test";
 import type { PayloadTooLargeError } from "heddle";
-import { Cluster, type ClusterOptions } from "heddle/cluster";
+import { Cluster } from "heddle/cluster";
 import type { Job } from "heddle/job";
 import type { Held } from "../../src/cluster/held.js";
 import { Inputs } from "../../src/cluster/inputs.js";
@@ -10,13 +10,12 @@ import type { Store } from "../../src/cluster/store.js";
 import { HANGS } from "../support/hangs.js";
 import { LONG, ONLY_LONG } from "../support/long.js";
 import * as work from "./support/cluster-work.js";
-import { WORK } from "./support/clusters.js";
-import { freshSchema, NO_SERVER } from "./support/postgres.js";
+import { NO_SERVER, sameDatabase } from "./support/postgres.js";
 
 const MIB = 2 ** 20;
 
-async function clusterFor(t: TestContext, options: Partial<ClusterOptions> = {}): Promise<Cluster> {
-  const cluster = await Cluster.connect({ modules: [WORK], ...options });
+async function clusterFor(t: TestContext): Promise<Cluster> {
+  const cluster = await Cluster.connect(sameDatabase(t));
   t.after(() => cluster.close());
   await cluster.startWorker({ threads: 2 });
   return cluster;
@@ -79,7 +78,7 @@ test("more bytes of inputs than one job can be given: its failure says so", HANG
 const OPTIONS = { ...HANGS, skip: NO_SERVER, ...(!LONG && ONLY_LONG) };
 
 test("600 inputs of a megabyte", OPTIONS, async (t) => {
-  const cluster = await clusterFor(t, freshSchema());
+  const cluster = await clusterFor(t);
   const graph = cluster.graph();
   const parts = Array.from({ length: 600 }, () => graph.spawn(work.giveBytes, MIB - 100));
   const total = graph.spawn(work.measure, ...parts).with({ retries: 0 });

@@ -9,7 +9,7 @@ import { PgBoss } from "pg-boss";
 import { HANGS, settled, until } from "../support/hangs.js";
 import * as work from "./support/cluster-work.js";
 import { folder, WORK } from "./support/clusters.js";
-import { freshSchema, NO_SERVER, startProcess } from "./support/postgres.js";
+import { freshSchema, NO_SERVER, sameDatabase, sql, startProcess } from "./support/postgres.js";
 
 const OPTIONS = { ...HANGS, skip: NO_SERVER };
 
@@ -19,12 +19,21 @@ async function submit(cluster: Cluster, jobs = 1, name?: string): Promise<Run> {
   return await cluster.submit(graph, { name });
 }
 
+/** How many outcomes there are, of whatever run. */
+async function outcomesIn(options: ReturnType<typeof sameDatabase>): Promise<number> {
+  if ("schema" in options) return Number(sql(`SELECT count(*) FROM ${options.schema}.heddle_outcome`));
+  const database = await PGlite.create(options.directory);
+  const { rows } = await database.query("SELECT 1 FROM heddle.heddle_outcome");
+  await database.close();
+  return rows.length;
+}
+
 const idsOf = async (runs: Promise<{ id: string }[]>) => (await runs).map(({ id }) => id);
 
 test("workers delete runs that ended long ago, with their results, and no others", HANGS, async (t) => {
   const path = folder(t);
-  const directory = path("data");
-  const cluster = await Cluster.connect({ modules: [WORK], directory, keep: "2s" });
+  const options = sameDatabase(t);
+  const cluster = await Cluster.connect({ ...options, keep: "2s" });
   const errors: Error[] = [];
   cluster.on("error", (error) => errors.push(error));
   // Larger than what is deleted at once.
@@ -47,21 +56,18 @@ test("workers delete runs that ended long ago, with their results, and no others
   await until(async () => (await cluster.runs()).length === 0);
   await cluster.close();
   assert.deepEqual(errors, []);
-  const database = await PGlite.create(directory);
-  const { rows } = await database.query("SELECT 1 FROM heddle.heddle_outcome");
-  await database.close();
-  assert.equal(rows.length, 0);
+  assert.equal(await outcomesIn(options), 0);
 });
 
 test("without keep, nothing is deleted", HANGS, async (t) => {
-  const directory = folder(t)("data");
-  const first = await Cluster.connect({ modules: [WORK], directory });
+  const options = sameDatabase(t);
+  const first = await Cluster.connect(options);
   await first.startWorker({ threads: 1 });
   const run = await submit(first);
   await run.done;
   await first.close();
   // Without a worker, nothing is either.
-  await using cluster = await Cluster.connect({ modules: [WORK], directory, keep: "1s" });
+  await using cluster = await Cluster.connect({ ...options, keep: "1s" });
   await new Promise((resolve) => setTimeout(resolve, 1500));
   assert.deepEqual(await idsOf(cluster.runs()), [run.id]);
 });
@@ -84,7 +90,7 @@ test("workers of several processes delete runs, each once", OPTIONS, async (t) =
 
 test("runs are listed by state, by time, and page by page", HANGS, async (t) => {
   const path = folder(t);
-  await using cluster = await Cluster.connect({ modules: [WORK] });
+  await using cluster = await Cluster.connect(sameDatabase(t));
   await cluster.startWorker({ threads: 1 });
   const runs: Run[] = [];
   for (let k = 0; k < 9; k++) {
@@ -152,16 +158,16 @@ test("a time to keep runs for that is none is refused", HANGS, async () => {
 });
 
 test("maxValueBytes is the cluster's: it is kept in the database", HANGS, async (t) => {
-  const directory = folder(t)("data");
+  const options = sameDatabase(t);
   const size = 2 ** 20 + 1000;
   const spawn = (cluster: Cluster) => cluster.graph().spawn(work.echo, new Uint8Array(size));
-  const first = await Cluster.connect({ modules: [WORK], directory });
+  const first = await Cluster.connect(options);
   assert.throws(() => spawn(first), PayloadTooLargeError);
   await first.close();
-  const setting = await Cluster.connect({ modules: [WORK], directory, maxValueBytes: 2 ** 21 });
+  const setting = await Cluster.connect({ ...options, maxValueBytes: 2 ** 21 });
   spawn(setting);
   await setting.close();
-  await using later = await Cluster.connect({ modules: [WORK], directory });
+  await using later = await Cluster.connect(options);
   spawn(later);
 });
 

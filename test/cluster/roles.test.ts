@@ -84,7 +84,7 @@ test("heddle migrate takes no options of a worker's", HANGS, () => {
   }
 });
 
-test("heddle migrate ends when the indexes are there that a newer pg-boss adds", OPTIONS, async (t) => {
+test("heddle migrate ends when the indexes are there that a newer pg-boss adds", LONG_OPTIONS, async (t) => {
   const options = freshSchema();
   assert.equal(heddle("migrate", options).status, 0);
   // As its own updates do it.

@@ -9,7 +9,7 @@ import { PgBoss } from "pg-boss";
 import { HANGS, until } from "../support/hangs.js";
 import * as work from "./support/cluster-work.js";
 import { folder, WORK } from "./support/clusters.js";
-import { freshSchema, NO_SERVER } from "./support/postgres.js";
+import { freshSchema, NO_SERVER, sameDatabase } from "./support/postgres.js";
 
 const OPTIONS = { ...HANGS, skip: NO_SERVER };
 
@@ -22,8 +22,8 @@ async function asking(t: TestContext, { url, schema }: ReturnType<typeof freshSc
   return { boss, query };
 }
 
-test("the event loop goes round while a large graph is written", HANGS, async () => {
-  await using cluster = await Cluster.connect({ modules: [WORK] });
+test("the event loop goes round while a large graph is written", HANGS, async (t) => {
+  await using cluster = await Cluster.connect(sameDatabase(t));
   const graph = cluster.graph();
   const jobs = Array.from({ length: 15_000 }, (_, k) => graph.spawn(work.double, k));
   for (let k = 1; k < jobs.length; k += 2) jobs[k].after(jobs[k - 1]);
@@ -44,7 +44,7 @@ test("a graph of many parts runs as it was made: arguments, edges between module
   const second = folder(t)("second-work.mjs");
   writeFileSync(second, "export function next(job, n) { return (Math.imul(job.wait(), 31) + n) | 0; }");
   const { next } = (await import(pathToFileURL(second).href)) as { next: (job: never, n: number) => number };
-  await using cluster = await Cluster.connect({ modules: [WORK, second] });
+  await using cluster = await Cluster.connect({ ...sameDatabase(t), modules: [WORK, second] });
   await cluster.startWorker({ threads: 2 });
   const graph = cluster.graph();
   const width = 400;
@@ -72,8 +72,8 @@ test("a graph of many parts runs as it was made: arguments, edges between module
   assert.equal((await run.done).state, "completed");
 });
 
-test("a graph can't be changed while it is being submitted, and can afterwards", HANGS, async () => {
-  await using cluster = await Cluster.connect({ modules: [WORK] });
+test("a graph can't be changed while it is being submitted, and can afterwards", HANGS, async (t) => {
+  await using cluster = await Cluster.connect(sameDatabase(t));
   const graph = cluster.graph();
   const [a, b] = [graph.spawn(work.nothing), graph.spawn(work.nothing)];
   const submitting = Promise.all([cluster.submit(graph), cluster.submit(graph)]);

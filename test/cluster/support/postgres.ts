@@ -3,7 +3,7 @@ import { type ChildProcess, execFileSync, execSync, spawn } from "node:child_pro
 import { once } from "node:events";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { WORK } from "./clusters.js";
+import { folder, WORK } from "./clusters.js";
 
 export const URL_OF_SERVER = process.env.HEDDLE_TEST_POSTGRES;
 export const NO_SERVER = URL_OF_SERVER === undefined && "no server: run the tests with scripts/with-postgres.sh";
@@ -14,6 +14,11 @@ let schemas = 0;
 /** Options for clusters that share a schema which nobody else uses. */
 export function freshSchema() {
   return { modules: [WORK], url: URL_OF_SERVER, schema: `test_${process.pid}_${++schemas}` };
+}
+
+/** Options for clusters that use the same database, one after the other: on the server, or embedded where there is none. */
+export function sameDatabase(t: TestContext) {
+  return URL_OF_SERVER === undefined ? { modules: [WORK], directory: folder(t)("data") } : freshSchema();
 }
 
 /** Starts `heddle worker`, and waits until it is ready. It is killed after the test. */
