@@ -23,7 +23,7 @@ test(
   "any sequence of links (double, to itself, too late, elsewhere), schedules and waits ends well",
   HANGS,
   async () => {
-    for (const threads of bound([1, 3], [1, 2, 3])) {
+    for (const threads of bound([2], [1, 2, 3])) {
       await withOddSystem({ threads }, async (jobs) => {
         await check(
           fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {

@@ -17,7 +17,7 @@ import { bound } from "./support/long.js";
 import { WORK, withSystem } from "./support/systems.js";
 import * as work from "./support/work.js";
 
-for (const threads of bound([1, 5], [1, 2, 5])) {
+for (const threads of bound([2], [1, 2, 5])) {
   test(`fork–join: fib(${threads === 1 ? 18 : 25}) on ${threads} threads`, HANGS, async () => {
     await withSystem({ threads }, async (jobs) => {
       assert.equal(await jobs.run(work.fib, threads === 1 ? 18 : 25), threads === 1 ? 2584 : 75025);

@@ -4,6 +4,7 @@ import test from "node:test";
 import { Channel, type Job, JobCancelledError, JobSystem, JobTimeoutError, shared, WorkerCrashedError } from "heddle";
 import { HANGS, until } from "./support/hangs.js";
 import * as work from "./support/killing-work.js";
+import { bound } from "./support/long.js";
 
 const WORK = new URL("./support/killing-work.js", import.meta.url);
 const cell = () => shared(Int32Array, 1);
@@ -23,7 +24,7 @@ test(
   HANGS,
   async () => {
     const reason = new RangeError("enough");
-    for (const threads of [1, 2]) {
+    for (const threads of bound([2], [1, 2])) {
       const { jobs, errors } = await create(threads);
       for (const fn of [work.loop, work.loopLater, work.never]) {
         const stop = new AbortController();

@@ -27,7 +27,7 @@ async function deepest(jobs: JobSystem, loop: Loop, loops: number, ...widths: nu
   return noted[0];
 }
 
-for (const threads of bound([1, 3], [1, 2, 4, 8])) {
+for (const threads of bound([2], [1, 2, 4, 8])) {
   test(`loops in many jobs at once, ${threads} threads: no wait is inside another loop's`, HANGS, async () => {
     await withThreads(threads, async (jobs) => {
       assert.equal(await deepest(jobs, work.loopByGroup, LOOPS, WIDE), 1, "groups");

@@ -17,6 +17,8 @@ const PACKAGE = JSON.parse(readFileSync(`${ROOT}package.json`, "utf8")) as {
 /** In place of the address of a database. */
 const ADDRESS = "postgres://user@host/db";
 const AT_ONCE = 2;
+/** Embedded databases need less time then. */
+const TEMPLATE = new URL("./cluster/support/template.js", import.meta.url).href;
 
 /** A folder where the packages are installed, and what the document has shown before the block is in files. */
 function project(t: TestContext, block: Block, url: string): string {
@@ -82,7 +84,8 @@ async function runProgram(t: TestContext, block: Block, url?: string): Promise<v
   const folder = project(t, block, url ?? ADDRESS);
   const name = block.file === "" ? "example.js" : block.file;
   if (block.file === "") writeFileSync(join(folder, name), block.code.replaceAll(ADDRESS, url ?? ADDRESS));
-  const lines = (await run(t, folder, process.execPath, [name], url)).split("\n");
+  const before = block.code.includes("heddle/cluster") ? ["--import", TEMPLATE] : [];
+  const lines = (await run(t, folder, process.execPath, [...before, name], url)).split("\n");
   for (const [k, said] of outputOf(block.code).entries()) {
     assert.ok(isAsSaid(lines[k], said), `it is said to print ${said}, and prints ${lines[k]}`);
   }

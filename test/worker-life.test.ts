@@ -8,6 +8,7 @@ import test from "node:test";
 import { fileURLToPath } from "node:url";
 import { type Job, JobSystem, ShutdownError, shared } from "heddle";
 import { HANGS, PATIENCE, settled, until } from "./support/hangs.js";
+import { bound } from "./support/long.js";
 import * as work from "./support/open-work.js";
 
 const WORK = new URL("./support/open-work.js", import.meta.url);
@@ -31,7 +32,7 @@ const ENDLESS: ((cells: Int32Array) => unknown)[] = [work.loop, work.sleep, work
 
 for (const fn of ENDLESS) {
   test(`by force, a worker in ${fn.name} is ended, and everything settles with ShutdownError`, HANGS, async () => {
-    for (const threads of [1, 3]) {
+    for (const threads of bound([3], [1, 3])) {
       const jobs = await create(threads);
       const cells = shared(Int32Array, 1);
       const first = jobs.run(fn, cells);
@@ -54,7 +55,7 @@ for (const fn of ENDLESS) {
 }
 
 test("force ends a plain shutdown that is under way, and synchronous waits with it", HANGS, async () => {
-  for (const threads of [1, 2]) {
+  for (const threads of bound([2], [1, 2])) {
     const jobs = await create(threads);
     const cells = shared(Int32Array, 1);
     const job = jobs.spawn(work.loop, cells).with({ name: "endless" });

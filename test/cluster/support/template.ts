@@ -1,0 +1,39 @@
+/**
+ * Embedded databases of the quick tests begin as copies of one that was initialised once, kept beside the built tests: that
+ * takes a quarter of the time. In the long run each is initialised, as a user's is.
+ */
+import { openAsBlob, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { isMainThread } from "node:worker_threads";
+import type { PGlite } from "@electric-sql/pglite";
+import { LONG } from "../../support/long.js";
+
+const ROOT = new URL("../../../../", import.meta.url);
+
+if (!LONG && isMainThread) {
+  const { PGlite } = await import("@electric-sql/pglite");
+  const { version } = JSON.parse(
+    readFileSync(new URL("node_modules/@electric-sql/pglite/package.json", ROOT), "utf8"),
+  ) as { version: string };
+  const file = fileURLToPath(new URL(`build/pglite-${version}.tar`, ROOT));
+  const create = PGlite.create.bind(PGlite) as (...given: unknown[]) => Promise<PGlite>;
+  PGlite.create = (async (...given: unknown[]) => {
+    const [directory] = given;
+    // PGlite calls this, too, with options: it makes a database by means of another.
+    if (typeof directory === "object" || isThere(`${directory}/PG_VERSION`)) return await create(...given);
+    if (!isThere(file)) await write(file, await create());
+    return await create(directory, { loadDataDir: await openAsBlob(file) });
+  }) as typeof PGlite.create;
+}
+
+function isThere(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** Another process may write the same at the same time. */
+async function write(file: string, database: PGlite): Promise<void> {
+  const own = `${file}.${process.pid}`;
+  writeFileSync(own, Buffer.from(await (await database.dumpDataDir("none")).arrayBuffer()));
+  renameSync(own, file);
+  await database.close();
+}
