@@ -1,6 +1,6 @@
 /** Jobs that are given many results, or large ones. */
 import assert from "node:assert/strict";
-import test, { type TestContext } from "node:test";
+import { after, before, test } from "node:test";
 import type { PayloadTooLargeError } from "heddle";
 import { Cluster } from "heddle/cluster";
 import type { Job } from "heddle/job";
@@ -10,16 +10,19 @@ import type { Store } from "../../src/cluster/store.js";
 import { HANGS } from "../support/hangs.js";
 import { LONG, ONLY_LONG } from "../support/long.js";
 import * as work from "./support/cluster-work.js";
-import { NO_SERVER, sameDatabase } from "./support/postgres.js";
+import { WORK } from "./support/clusters.js";
+import { freshSchema, NO_SERVER, URL_OF_SERVER } from "./support/postgres.js";
 
 const MIB = 2 ** 20;
 
-async function clusterFor(t: TestContext): Promise<Cluster> {
-  const cluster = await Cluster.connect(sameDatabase(t));
-  t.after(() => cluster.close());
+let cluster: Cluster;
+
+before(async () => {
+  cluster = await Cluster.connect(URL_OF_SERVER === undefined ? { modules: [WORK] } : freshSchema());
   await cluster.startWorker({ threads: 2 });
-  return cluster;
-}
+}, HANGS);
+
+after(() => cluster.close(), HANGS);
 
 const FUNCTIONS: ((...jobs: Job<Uint8Array>[]) => number[] | Promise<number[]>)[] = [work.measure, work.measureLater];
 
@@ -29,8 +32,7 @@ for (const [label, count, bytes] of [
   ["one of each size", 30, 0],
 ] as const) {
   for (const fn of FUNCTIONS) {
-    test(`inputs: ${label}, to ${fn.name}`, HANGS, async (t) => {
-      const cluster = await clusterFor(t);
+    test(`inputs: ${label}, to ${fn.name}`, HANGS, async () => {
       const graph = cluster.graph();
       const sizes = Array.from({ length: count }, (_, k) => bytes || 1000 * (k + 1));
       const parts = sizes.map((size) => graph.spawn(work.giveBytes, size));
@@ -42,8 +44,7 @@ for (const [label, count, bytes] of [
   }
 }
 
-test("the same input twice, and one after a job that failed first", HANGS, async (t) => {
-  const cluster = await clusterFor(t);
+test("the same input twice, and one after a job that failed first", HANGS, async () => {
   const graph = cluster.graph();
   const part = graph.spawn(work.giveBytes, 50_000);
   const run = await cluster.submit(graph);
@@ -77,8 +78,7 @@ test("more bytes of inputs than one job can be given: its failure says so", HANG
 
 const OPTIONS = { ...HANGS, skip: NO_SERVER, ...(!LONG && ONLY_LONG) };
 
-test("600 inputs of a megabyte", OPTIONS, async (t) => {
-  const cluster = await clusterFor(t);
+test("600 inputs of a megabyte", OPTIONS, async () => {
   const graph = cluster.graph();
   const parts = Array.from({ length: 600 }, () => graph.spawn(work.giveBytes, MIB - 100));
   const total = graph.spawn(work.measure, ...parts).with({ retries: 0 });

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { JobFailedError } from "heddle";
 import { Cluster, ClusterSchemaError, UnknownRunError } from "heddle/cluster";
 import { HANGS, settled, until } from "../support/hangs.js";
-import { LONG } from "../support/long.js";
+import { bound, LONG } from "../support/long.js";
 import * as work from "./support/cluster-work.js";
 import { folder, linesOf, WORK } from "./support/clusters.js";
 import { freshSchema, NO_SERVER, sameDatabase, sql, startProcess, URL_OF_SERVER } from "./support/postgres.js";
@@ -88,7 +88,7 @@ async function useAll(cluster: Cluster, at: (name: string) => string): Promise<v
 }
 
 // On a server the next test is the same.
-for (const schema of URL_OF_SERVER === undefined || LONG ? ["user", "select"] : []) {
+for (const schema of URL_OF_SERVER === undefined || LONG ? ["user", "select"].slice(bound(1, 0)) : []) {
   test(`a schema may be called "${schema}", embedded`, HANGS, async (t) => {
     const cluster = await Cluster.connect({ modules: [WORK], schema });
     t.after(() => cluster.close());

@@ -1,9 +1,10 @@
 /**
  * Embedded databases of the quick tests begin as copies of one that was initialised once, kept beside the built tests: that
- * takes a quarter of the time. In the long run each is initialised, as a user's is.
+ * takes a quarter of the time. In the long run each is initialised, and its code is optimised, as a user's is.
  */
 import { openAsBlob, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { setFlagsFromString } from "node:v8";
 import { isMainThread } from "node:worker_threads";
 import type { PGlite } from "@electric-sql/pglite";
 import { LONG } from "../../support/long.js";
@@ -11,6 +12,8 @@ import { LONG } from "../../support/long.js";
 const ROOT = new URL("../../../../", import.meta.url);
 
 if (!LONG && isMainThread) {
+  // Code that runs for seconds only is not worth compiling twice.
+  setFlagsFromString("--liftoff-only");
   const { PGlite } = await import("@electric-sql/pglite");
   const { version } = JSON.parse(
     readFileSync(new URL("node_modules/@electric-sql/pglite/package.json", ROOT), "utf8"),
