@@ -13,6 +13,8 @@ export interface Held {
   readonly asynchronous: boolean;
   /** Asks it to stop. */
   readonly abort: AbortController;
+  /** It has run, and what came of it is being written. */
+  ended: boolean;
   /** Since when it waits for its turn; Infinity while its inputs are read. */
   since: number;
   /** It was noted that this attempt has begun. */
@@ -27,6 +29,7 @@ export class HeldJobs implements Iterable<Held> {
   readonly #log: BeginLog | undefined;
   readonly #byId = new Map<string, Held>();
   #asynchronous = 0;
+  #ended = 0;
   /** Told of what is added, and removed one by one. */
   onAdd: (held: Held) => void = () => {};
   onRemove: (held: Held) => void = () => {};
@@ -43,6 +46,18 @@ export class HeldJobs implements Iterable<Held> {
   /** How many of them are asynchronous. */
   get asynchronous(): number {
     return this.#asynchronous;
+  }
+
+  /** How many of the others have ended. */
+  get ended(): number {
+    return this.#ended;
+  }
+
+  /** A job has ended. */
+  end(held: Held): void {
+    if (held.ended || !this.has(held)) return;
+    held.ended = true;
+    if (!held.asynchronous) this.#ended++;
   }
 
   add(held: Held): void {
@@ -62,6 +77,7 @@ export class HeldJobs implements Iterable<Held> {
     if (!this.has(held)) return false;
     this.#byId.delete(held.id);
     if (held.asynchronous) this.#asynchronous--;
+    else if (held.ended) this.#ended--;
     if (held.mark !== undefined) this.#log?.remove(held.mark);
     this.onRemove(held);
     return true;
@@ -70,6 +86,7 @@ export class HeldJobs implements Iterable<Held> {
   clear(): void {
     this.#byId.clear();
     this.#asynchronous = 0;
+    this.#ended = 0;
   }
 
   [Symbol.iterator](): Iterator<Held> {

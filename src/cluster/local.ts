@@ -113,20 +113,20 @@ export class LocalSystem {
   ): Promise<Ended | undefined> {
     const label = nameOf(data);
     const header = this.#numbers.headerOf(this.#functions.named(data.fn)!.fn);
-    const execution: Execution = {
-      cells: this.#cells,
+    const execution: Execution = [
+      this.#cells,
       cell,
-      fn: header & FUNCTION_MASK,
-      key,
-      maxBytes: this.#maxBytes(),
-      mark,
-      args: data.args ?? "",
-      uses: (data.uses ?? []).map(([position], k) => [position, inputs[k]] as const),
-    };
+      header & FUNCTION_MASK,
+      this.#maxBytes(),
+      mark?.file ?? -1,
+      mark?.position ?? -1,
+      key + (data.args ?? ""),
+      ...(data.uses ?? []).flatMap(([position], k) => [position, inputs[k]]),
+    ];
     try {
       const job: Job<string | undefined> = this.#system.spawn(
         header & F_ASYNC ? executeAsynchronous : execute,
-        execution,
+        ...execution,
       );
       const result = await job.with({ name: label, signal, ...data.limit });
       return result === undefined ? undefined : { result };

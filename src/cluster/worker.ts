@@ -18,7 +18,7 @@ import { Heartbeat } from "./heartbeat.js";
 import { type Held, HeldJobs } from "./held.js";
 import { placeOf } from "./ids.js";
 import { Inputs } from "./inputs.js";
-import { type LocalOptions, LocalSystem } from "./local.js";
+import { type Ended, type LocalOptions, LocalSystem } from "./local.js";
 import { LEAST_PRIORITY, Lost } from "./lost.js";
 import { Noting } from "./noting.js";
 import { addressOfPg } from "./pg.js";
@@ -39,7 +39,7 @@ const TOUCH_EVERY = (HEARTBEAT * 1000) / 4;
 /** For how long a job may be in hand without having begun, in milliseconds. */
 const MOST_WAITING = 1000;
 /** Not more often than this are others told that jobs are left for them, in milliseconds. */
-const TELL_EVERY = 50;
+const TELL_EVERY = 250;
 /** A suspect runs alone, and waits until it is alone, for no longer than so many milliseconds. */
 const ALONE = 10_000;
 /** How often to look for suspects though nothing was notified of, in milliseconds. */
@@ -122,7 +122,7 @@ export class ClusterWorker {
       wanted,
       begin: (held, inputs) => this.#run(held, inputs),
       gone: (held) => this.#finish(held.queue, [held], new Map([[held, NO_RUN]])),
-      tooLarge: (held, error) => this.#settler.add(held, { failure: { kind: "threw", job: nameOf(held.data), error } }),
+      tooLarge: (held, error) => this.#settle(held, { failure: { kind: "threw", job: nameOf(held.data), error } }),
       report,
     });
     this.#failures = new Failures(database, store, report);
@@ -188,7 +188,7 @@ export class ClusterWorker {
         this.#awake = false;
         if (this.#suspected || performance.now() >= this.#nextSuspects) await this.#runSuspects();
         const room = this.#room();
-        const more = 2 * room >= this.#capacity.jobs && (await this.#fetch(room)) === room;
+        const more = this.#fetches(room) && (await this.#fetch(room)) === room;
         // As many as there was room for: there may be more.
         const rest = more || this.#awake ? 0 : await this.#untilNextLook(quiet);
         if (rest > 0 && !this.#awake) await this.#rest(rest);
@@ -201,12 +201,20 @@ export class ClusterWorker {
     }
   }
 
+  /** For how many jobs there is room: for as many again as the worker should hold while outcomes are written. */
   #room(): number {
-    const { count, asynchronous } = this.#held;
+    const { count, asynchronous, ended } = this.#held;
     // It could not begin with more soon.
     if (this.#inputs.waiting > 0) return 0;
     if (asynchronous >= this.#local.mostAsynchronous) return 0;
-    return this.#capacity.jobs - (count - asynchronous);
+    const { jobs } = this.#capacity;
+    const synchronous = count - asynchronous;
+    return Math.min(jobs - (synchronous - ended), 2 * jobs - synchronous);
+  }
+
+  /** Whether it is worth asking: few at a time cost as much as many. */
+  #fetches(room: number): boolean {
+    return 2 * room >= this.#capacity.jobs;
   }
 
   /** @param quiet whether nothing has happened since the last look @returns milliseconds */
@@ -328,6 +336,7 @@ export class ClusterWorker {
       abort: new AbortController(),
       since: performance.now(),
       noted: false,
+      ended: false,
       mark: undefined,
       withdraw: () => true,
     };
@@ -400,7 +409,14 @@ export class ClusterWorker {
     if ("failure" in outcome && outcome.failure.kind === "crashed" && held.noted)
       await this.#lost.blame(held).catch(this.#report);
     this.#capacity.note(performance.now() - start);
-    this.#settler.add(held, outcome);
+    this.#settle(held, outcome);
+  }
+
+  /** Has it written what came of a job. Meanwhile its place is another's. */
+  #settle(held: Held, ended: Ended): void {
+    this.#held.end(held);
+    this.#settler.add(held, ended);
+    if (this.#fetches(this.#room())) this.wake();
   }
 
   /** Whether it ended with its thread, on which there may have been others. */
@@ -501,7 +517,7 @@ export class ClusterWorker {
   #failAsStopped(all: readonly Held[]): void {
     for (const held of all) {
       const error = new Error("its worker was stopped before it had finished");
-      this.#settler.add(held, { failure: { kind: "threw", job: nameOf(held.data), error } });
+      this.#settle(held, { failure: { kind: "threw", job: nameOf(held.data), error } });
     }
   }
 }

@@ -17,6 +17,7 @@ const job = (id: string): Held => ({
   abort: new AbortController(),
   since: 0,
   noted: false,
+  ended: false,
   mark: undefined,
   withdraw: () => false,
 });
