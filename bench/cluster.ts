@@ -3,7 +3,7 @@
  * server where HEDDLE_TEST_POSTGRES names one (scripts/with-postgres.sh starts one for it), and on the embedded database.
  */
 import { parseArgs } from "node:util";
-import { GRAPHS } from "./cluster/graphs.js";
+import { GRAPHS, LARGE } from "./cluster/graphs.js";
 import { grouped, ours } from "./cluster/ours.js";
 import { plain } from "./cluster/plain.js";
 import { recovery } from "./cluster/recovery.js";
@@ -15,7 +15,8 @@ const threads = Number(values.threads ?? 2);
 const runs = Number(values.runs ?? 5);
 const url = process.env.HEDDLE_TEST_POSTGRES;
 
-const PLAIN = ["work", "batches", "each"] as const;
+/** Of large graphs. */
+const FEW_RUNS = 2;
 
 const median = (times: readonly number[]) =>
   quantile(
@@ -27,17 +28,17 @@ const time = (milliseconds: number) => cell(milliseconds.toFixed(0));
 
 async function table(name: string, address: string | undefined): Promise<void> {
   console.log(
-    `\n${name}, ${threads} threads, medians of ${runs} runs after one; milliseconds, and heddle over pg-boss\n`,
+    `\n${name}, ${threads} threads, medians of ${runs} runs after one (large graphs: of ${FEW_RUNS}); milliseconds\n`,
   );
-  const heads = [...PLAIN, "heddle", "jobs/s", ...PLAIN.map((each) => `/ ${each}`)];
+  const heads = ["pg-boss", "heddle", "jobs/s", "ratio"];
   console.log(`${"".padEnd(22)}${heads.map(cell).join("")}`);
-  for (const [label, graph] of Object.entries(GRAPHS)) {
-    const others: number[] = [];
-    for (const each of PLAIN) others.push(median((await plain(address, graph, each, runs + 1)).slice(1)));
-    const own = median((await ours(address, graph, threads, runs + 1)).slice(1));
+  const large = address === undefined ? {} : LARGE;
+  for (const [label, graph] of Object.entries({ ...GRAPHS, ...large })) {
+    const each = 1 + (label in LARGE ? FEW_RUNS : runs);
+    const other = median((await plain(address, graph, each)).slice(1));
+    const own = median((await ours(address, graph, threads, each)).slice(1));
     const rate = cell(Math.round((1000 * graph.length) / own));
-    const ratios = others.map((other) => cell((own / other).toFixed(2))).join("");
-    console.log(`${label.padEnd(22)}${[...others, own].map(time).join("")}${rate}${ratios}`);
+    console.log(`${label.padEnd(22)}${time(other)}${time(own)}${rate}${cell((own / other).toFixed(2))}`);
   }
 }
 

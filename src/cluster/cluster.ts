@@ -14,7 +14,7 @@ import { createQueues, insertJobs, missingQueues, READY, SUSPECTS } from "./queu
 import { Retention } from "./retention.js";
 import { type Connection, Run } from "./run.js";
 import { checkStorable } from "./storable.js";
-import { type RunStatus, SETTINGS, Store } from "./store.js";
+import { ENDED, type RunStatus, SETTINGS, Store } from "./store.js";
 import { Turns } from "./turns.js";
 import { Vacuum } from "./vacuum.js";
 import { Watch } from "./watch.js";
@@ -292,8 +292,10 @@ export class Cluster extends EventEmitter<{ error: [Error] }> implements AsyncDi
       for (const worker of this.#workers) worker.cancelled(payload.slice("cancelled ".length));
     } else if (payload === SETTINGS) {
       void this.#readSettings();
+    } else if (payload.endsWith(ENDED)) {
+      this.#connection.watch.look(payload.slice(0, -ENDED.length));
     } else {
-      this.#connection.watch.look(payload);
+      this.#connection.watch.progressed(payload);
     }
   }
 

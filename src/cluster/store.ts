@@ -87,6 +87,9 @@ const DELETED_AT_ONCE = 5000;
 const RUNS_AT_ONCE = 100;
 const JOBS_AT_ONCE = 5000;
 
+/** What follows a run's id where those who watch it are told that it has ended. */
+export const ENDED = " ended";
+
 export class Store {
   readonly #database: Database;
   readonly #runs: string;
@@ -220,7 +223,7 @@ export class Store {
           (count(*) FILTER (WHERE state IN (${FAILED}, ${DEPENDENCY_FAILED})))::int AS failed,
           (count(*) FILTER (WHERE state = ${CANCELLED}))::int AS cancelled
         FROM ${added} GROUP BY run
-      ) AS n WHERE r.id = n.run RETURNING r.id, pg_notify(${channel}, r.id::text)`;
+      ) AS n WHERE r.id = n.run RETURNING r.id, pg_notify(${channel}, r.id || CASE WHEN r.ended IS NULL THEN '' ELSE '${ENDED}' END)`;
   }
 
   /** Outcomes of jobs, of those that have one. */

@@ -3,6 +3,8 @@ import type { RunStatus, Store } from "./store.js";
 
 /** How often to look though nothing was notified of, in milliseconds. */
 const LOOK_EVERY = 1000;
+/** Not more often than this is looked because jobs of a run have ended, in milliseconds. That all have, is looked at at once. */
+const PROGRESS_EVERY = 50;
 
 /** Whoever wants to know of a run. */
 export interface Watcher {
@@ -18,6 +20,10 @@ export class Watch {
   readonly #watchers = new Map<string, Set<Watcher>>();
   /** Runs to look at. */
   readonly #changed = new Set<string>();
+  /** The same, but there is time. */
+  readonly #progressed = new Set<string>();
+  #later: NodeJS.Timeout | undefined;
+  #lookedAt = Number.NEGATIVE_INFINITY;
   #looking = false;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -58,6 +64,22 @@ export class Watch {
     if (!this.#looking) void this.#look();
   }
 
+  /** Jobs of a run have ended, and others have not. */
+  progressed(run: string): void {
+    if (!this.#watchers.has(run)) return;
+    this.#progressed.add(run);
+    const left = this.#lookedAt + PROGRESS_EVERY - performance.now();
+    this.#later ??= setTimeout(
+      () => {
+        this.#later = undefined;
+        const runs = [...this.#progressed];
+        this.#progressed.clear();
+        for (const each of runs) this.look(each);
+      },
+      Math.max(left, 0),
+    );
+  }
+
   lookAtAll(): void {
     for (const run of this.#watchers.keys()) this.look(run);
   }
@@ -73,6 +95,9 @@ export class Watch {
   #rest(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
+    clearTimeout(this.#later);
+    this.#later = undefined;
+    this.#progressed.clear();
   }
 
   /** One look at a time: what changes meanwhile is looked at next. */
@@ -81,6 +106,7 @@ export class Watch {
     while (this.#changed.size > 0) {
       const runs = [...this.#changed];
       this.#changed.clear();
+      this.#lookedAt = performance.now();
       try {
         const statuses = new Map((await this.#store.statuses(runs)).map((status) => [status.id, status]));
         for (const run of runs) {

@@ -77,6 +77,8 @@ export class ClusterWorker {
   /** Something has happened since the last look for jobs. */
   #awake = true;
   #told = 0;
+  /** When it looked last, there were as many jobs as it had room for, or more. */
+  #plenty = false;
   readonly #lost: Lost;
   /** There may be suspects: see lost.ts. */
   #suspected = true;
@@ -188,7 +190,9 @@ export class ClusterWorker {
         this.#awake = false;
         if (this.#suspected || performance.now() >= this.#nextSuspects) await this.#runSuspects();
         const room = this.#room();
-        const more = this.#fetches(room) && (await this.#fetch(room)) === room;
+        const looks = this.#fetches(room);
+        if (looks) this.#plenty = (await this.#fetch(room)) === room;
+        const more = looks && this.#plenty;
         // As many as there was room for: there may be more.
         const rest = more || this.#awake ? 0 : await this.#untilNextLook(quiet);
         if (rest > 0 && !this.#awake) await this.#rest(rest);
@@ -201,7 +205,10 @@ export class ClusterWorker {
     }
   }
 
-  /** For how many jobs there is room: for as many again as the worker should hold while outcomes are written. */
+  /**
+   * For how many jobs there is room: where there were more ready than it had room for, for as many again as the worker should hold
+   * while outcomes are written.
+   */
   #room(): number {
     const { count, asynchronous, ended } = this.#held;
     // It could not begin with more soon.
@@ -209,7 +216,7 @@ export class ClusterWorker {
     if (asynchronous >= this.#local.mostAsynchronous) return 0;
     const { jobs } = this.#capacity;
     const synchronous = count - asynchronous;
-    return Math.min(jobs - (synchronous - ended), 2 * jobs - synchronous);
+    return this.#plenty ? Math.min(jobs - (synchronous - ended), 2 * jobs - synchronous) : jobs - synchronous;
   }
 
   /** Whether it is worth asking: few at a time cost as much as many. */
@@ -416,7 +423,7 @@ export class ClusterWorker {
   #settle(held: Held, ended: Ended): void {
     this.#held.end(held);
     this.#settler.add(held, ended);
-    if (this.#fetches(this.#room())) this.wake();
+    if (this.#plenty && this.#fetches(this.#room())) this.wake();
   }
 
   /** Whether it ended with its thread, on which there may have been others. */
