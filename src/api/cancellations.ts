@@ -45,7 +45,7 @@ export class Cancellations {
     }
     let listened = this.#listened.get(signal);
     if (listened === undefined) {
-      listened = { slots: new Set(), listener: () => this.#abort(signal) };
+      listened = { slots: new Set(), listener: () => this.#abortAll(signal) };
       this.#listened.set(signal, listened);
       signal.addEventListener("abort", listened.listener);
     }
@@ -90,12 +90,20 @@ export class Cancellations {
     signal.removeEventListener("abort", listener);
   }
 
-  #abort(signal: AbortSignal): void {
-    const slots = [...(this.#listened.get(signal)?.slots ?? [])];
+  /** Cancels one pending job of a signal that serves others, too, or asks it to stop. */
+  abortOne(slot: number, reason: unknown): void {
+    if (this.#signals.has(slot)) this.#abort([slot], reason);
+  }
+
+  #abortAll(signal: AbortSignal): void {
+    this.#abort([...(this.#listened.get(signal)?.slots ?? [])], signal.reason);
+  }
+
+  #abort(slots: readonly number[], reason: unknown): void {
     const toEnd: { slot: number; state: number }[] = [];
     const before = this.#context.enter();
     try {
-      finishFromOutside(this.#context, () => this.#cancelAll(slots, signal, toEnd));
+      finishFromOutside(this.#context, () => this.#cancelAll(slots, reason, toEnd));
       for (const { slot, state } of toEnd) this.#onAborted(slot, state);
     } finally {
       this.#context.leave(before);
@@ -103,11 +111,11 @@ export class Cancellations {
     this.#afterwards();
   }
 
-  #cancelAll(slots: readonly number[], signal: AbortSignal, toEnd: { slot: number; state: number }[]): void {
+  #cancelAll(slots: readonly number[], reason: unknown, toEnd: { slot: number; state: number }[]): void {
     // First all that wait: else those that depend on others of them would start, or fail, because of these.
     const cancelled = slots.filter((slot) => cancel(this.#context, slot));
     for (const slot of slots) {
-      const state = askToStop(this.#context, slot, () => this.#storeReason(signal.reason));
+      const state = askToStop(this.#context, slot, () => this.#storeReason(reason));
       if (state !== 0) toEnd.push({ slot, state });
     }
     // They settle now: each is ours before one of them makes others ready, which whoever takes them would settle later.

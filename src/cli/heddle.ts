@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 /** `heddle worker`: a worker of a cluster, until it is told to stop. `heddle migrate`: creates what a cluster needs. */
 import { resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { Cluster } from "../cluster.js";
+import { Cluster, type ClusterOptions } from "../cluster.js";
 
 const HELP = `heddle worker --url postgres://… --modules ./work.js [options]
 heddle migrate --url postgres://… --modules ./work.js [--schema NAME]
@@ -19,6 +20,11 @@ migrate: creates the schema, its tables and the modules' queues, or brings them 
   --no-create-schema the schema must be there already, made by heddle migrate: the role needs no right to create it
   --keep TIME        delete runs that ended longer ago, such as 12h or 7d (default: never)
   --grace MS         how long to wait for running jobs when it is told to stop, in milliseconds (default: 30000)`;
+
+/** PostgreSQL's code for that it is starting, or ending. */
+const STARTING = "57P03";
+/** In milliseconds. */
+const TRY_EVERY = 1000;
 
 /** Something is wrong with what the user gave. */
 class UsageError extends Error {}
@@ -78,7 +84,7 @@ async function main(): Promise<void> {
   }
   const createSchema = !values["no-create-schema"];
   const { schema, keep } = values;
-  const cluster = await Cluster.connect({ url, modules: addresses, schema, createSchema, keep });
+  const cluster = await connect({ url, modules: addresses, schema, createSchema, keep });
   cluster.on("error", (error) => console.error(`heddle: ${error.message}`));
   try {
     const worker = await cluster.startWorker({ threads, concurrency });
@@ -90,6 +96,19 @@ async function main(): Promise<void> {
     await cluster.close();
   }
   console.log("heddle: stopped");
+}
+
+/** Waits for a server that is just starting, as workers and server are often started together. */
+async function connect(options: ClusterOptions): Promise<Cluster> {
+  for (;;) {
+    try {
+      return await Cluster.connect(options);
+    } catch (error) {
+      if ((error as { cause?: { code?: unknown } }).cause?.code !== STARTING) throw error;
+      console.error(`heddle: ${(error as Error).message}; trying again`);
+      await delay(TRY_EVERY);
+    }
+  }
 }
 
 /** Waits for a signal to stop. The next one, of either kind, ends the process. */

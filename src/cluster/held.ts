@@ -11,8 +11,10 @@ export interface Held {
   readonly place: { readonly run: string; readonly job: number };
   /** Whether its function is known to give promises: then it needs no thread for long. */
   readonly asynchronous: boolean;
-  /** Asks it to stop. */
-  readonly abort: AbortController;
+  /** Asks it to stop, with all others of its run that this worker has. */
+  readonly signal: AbortSignal;
+  /** Asks it alone to stop, once it runs. */
+  abort: (reason: unknown) => void;
   /** It has run, and what came of it is being written. */
   ended: boolean;
   /** Since when it waits for its turn; Infinity while its inputs are read. */
@@ -28,6 +30,8 @@ export interface Held {
 export class HeldJobs implements Iterable<Held> {
   readonly #log: BeginLog | undefined;
   readonly #byId = new Map<string, Held>();
+  /** By run: what asks its jobs to stop, and how many of them there are. */
+  readonly #runs = new Map<string, { readonly abort: AbortController; jobs: number }>();
   #asynchronous = 0;
   #ended = 0;
   /** Told of what is added, and removed one by one. */
@@ -60,11 +64,37 @@ export class HeldJobs implements Iterable<Held> {
     if (!held.asynchronous) this.#ended++;
   }
 
+  /** Asks the jobs of a run to stop, those that are added before all of them are gone included. */
+  abortRun(run: string, reason: unknown): void {
+    this.#runs.get(run)?.abort.abort(reason);
+  }
+
+  /** Asks all jobs to stop. */
+  abortAll(reason: unknown): void {
+    for (const { abort } of this.#runs.values()) abort.abort(reason);
+  }
+
+  /** The signal of the run's jobs. */
+  signalOf(run: string): AbortSignal {
+    let entry = this.#runs.get(run);
+    if (entry === undefined) {
+      entry = { abort: new AbortController(), jobs: 0 };
+      this.#runs.set(run, entry);
+    }
+    return entry.abort.signal;
+  }
+
   add(held: Held): void {
     this.#byId.set(held.id, held);
+    this.#runs.get(held.place.run)!.jobs++;
     if (held.asynchronous) this.#asynchronous++;
     held.mark = this.#log?.add(attemptKey(held));
     this.onAdd(held);
+  }
+
+  /** The attempt of a job that is in hand. */
+  get(id: string): Held | undefined {
+    return this.#byId.get(id);
   }
 
   /** Whether this attempt is in hand; a later one of the same job may be. */
@@ -76,6 +106,8 @@ export class HeldJobs implements Iterable<Held> {
   remove(held: Held): boolean {
     if (!this.has(held)) return false;
     this.#byId.delete(held.id);
+    const run = this.#runs.get(held.place.run)!;
+    if (--run.jobs === 0) this.#runs.delete(held.place.run);
     if (held.asynchronous) this.#asynchronous--;
     else if (held.ended) this.#ended--;
     if (held.mark !== undefined) this.#log?.remove(held.mark);
@@ -85,6 +117,7 @@ export class HeldJobs implements Iterable<Held> {
 
   clear(): void {
     this.#byId.clear();
+    this.#runs.clear();
     this.#asynchronous = 0;
     this.#ended = 0;
   }

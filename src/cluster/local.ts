@@ -83,9 +83,9 @@ export class LocalSystem {
    *
    * @param inputs results of the jobs that are its arguments, in their order
    * @param mark where its thread writes that it has begun; undefined: nowhere
-   * @param signal asks it to stop
-   * @returns what comes of it, undefined if it was withdrawn or the system was stopped before it had ended; and how to withdraw
-   * it, which says whether it has not begun and now never will
+   * @param signal asks it, and others, to stop
+   * @returns what comes of it, undefined if it was withdrawn or the system was stopped before it had ended; how to withdraw it,
+   * which says whether it has not begun and now never will; and how to ask it alone to stop
    */
   run(
     key: string,
@@ -93,14 +93,21 @@ export class LocalSystem {
     inputs: readonly Input[],
     mark: Mark | undefined,
     signal: AbortSignal,
-  ): { ended: Promise<Ended | undefined>; withdraw: () => boolean } {
+  ): { ended: Promise<Ended | undefined>; withdraw: () => boolean; abort: (reason: unknown) => void } {
     const cell = this.#free.pop();
     if (cell === undefined) throw new RangeError(`more than ${MOST_JOBS} jobs are in hand`);
     Atomics.store(this.#cells, cell, WAITING);
-    const ended = this.#run(cell, key, data, inputs, mark, signal).finally(() => this.#free.push(cell));
+    let job: Job<unknown> | undefined;
+    const started = (each: Job<unknown>) => {
+      job = each;
+    };
+    const ended = this.#run(cell, key, data, inputs, mark, signal, started).finally(() => this.#free.push(cell));
     // Settles with the thread that is about to begin it: either it runs here, or elsewhere.
     const withdraw = () => Atomics.compareExchange(this.#cells, cell, WAITING, WITHDRAWN) !== BEGUN;
-    return { ended, withdraw };
+    const abort = (reason: unknown) => {
+      if (job?._isSettled() === false) job._engine.cancellations.abortOne(job._slot, reason);
+    };
+    return { ended, withdraw, abort };
   }
 
   async #run(
@@ -110,6 +117,7 @@ export class LocalSystem {
     inputs: readonly Input[],
     mark: Mark | undefined,
     signal: AbortSignal,
+    started: (job: Job<unknown>) => void,
   ): Promise<Ended | undefined> {
     const label = nameOf(data);
     const header = this.#numbers.headerOf(this.#functions.named(data.fn)!.fn);
@@ -128,6 +136,7 @@ export class LocalSystem {
         header & F_ASYNC ? executeAsynchronous : execute,
         ...execution,
       );
+      started(job);
       const result = await job.with({ name: label, signal, ...data.limit });
       return result === undefined ? undefined : { result };
     } catch (error) {

@@ -10,6 +10,8 @@ import { failureToText } from "./values.js";
 
 /** Tries to write when the worker is to stop: the rest is run again by others. */
 const LAST_TRIES = 3;
+/** How long what ends is gathered before it is written, while more ends in each turn of the event loop, in milliseconds. */
+const LONGEST_GATHERING = 20;
 /** Characters of results in one write, and a bit more. */
 const MOST_TEXT = 2 ** 24;
 /** Errors of PostgreSQL that have nothing to do with what was written: connections, resources, rollbacks, operators, a schema that is not there. */
@@ -54,8 +56,12 @@ export class Settler {
   }
 
   async #write(): Promise<void> {
-    // What ends in the same turn of the event loop is written at once.
-    await new Promise((resolve) => setImmediate(resolve));
+    // What ends in the same turn of the event loop, or one after the other in the next ones, is written at once.
+    const late = performance.now() + LONGEST_GATHERING;
+    for (let before = 0; this.#ended.size > before && performance.now() < late; ) {
+      before = this.#ended.size;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
     const backoff = new Backoff();
     let failed = 0;
     let most = Number.POSITIVE_INFINITY;

@@ -46,6 +46,8 @@ const ALONE = 10_000;
 const SUSPECTS_EVERY = 5000;
 /** How long to wait for jobs in hand when it is to stop, in milliseconds. */
 const GRACE = 30_000;
+/** For how long after that the database is told what it does not know yet, in milliseconds: the network may be silent. */
+const LAST_WORDS = 5000;
 
 /** A worker of a cluster, made by `Cluster.startWorker`. */
 export class ClusterWorker {
@@ -177,9 +179,7 @@ export class ClusterWorker {
 
   /** @internal A run was cancelled: its jobs are asked to stop. */
   cancelled(run: string): void {
-    for (const held of this.#held) {
-      if (held.place.run === run) held.abort.abort(new DOMException("the run was cancelled", "AbortError"));
-    }
+    this.#held.abortRun(run, new DOMException("the run was cancelled", "AbortError"));
   }
 
   async #work(): Promise<void> {
@@ -333,14 +333,19 @@ export class ClusterWorker {
   }
 
   #hold(queue: string, { id, data, retryCount }: { id: string; data: JobData; retryCount: number }): Held {
+    const before = this.#held.get(id);
+    // It was somebody else's meanwhile, and nobody has noticed yet.
+    if (before !== undefined) this.#drop(before);
+    const place = placeOf(id);
     const held: Held = {
       id,
       retryCount,
       queue,
       data,
-      place: placeOf(id),
+      place,
       asynchronous: this.#local.isAsynchronous(data.fn),
-      abort: new AbortController(),
+      signal: this.#held.signalOf(place.run),
+      abort: () => {},
       since: performance.now(),
       noted: false,
       ended: false,
@@ -399,12 +404,13 @@ export class ClusterWorker {
   }
 
   async #runNow(held: Held, inputs: readonly Input[]): Promise<void> {
-    const { id, data, abort } = held;
+    const { id, data } = held;
     const start = performance.now();
     // From now on it waits for a thread.
     held.since = start;
-    const { ended, withdraw } = this.#local.run(id, data, inputs, held.mark, abort.signal);
+    const { ended, withdraw, abort } = this.#local.run(id, data, inputs, held.mark, held.signal);
     held.withdraw = withdraw;
+    held.abort = abort;
     const outcome = await ended;
     if (!this.#held.has(held) || outcome === undefined) return;
     // That it was asked to stop is not the job's failure.
@@ -466,9 +472,14 @@ export class ClusterWorker {
 
   /** A job is no longer this worker's: it is asked to stop. */
   #taken(held: Held): void {
-    if (this.#settler.has(held) || !this.#held.remove(held)) return;
-    held.abort.abort(new DOMException("the job was cancelled, or given to another worker", "AbortError"));
+    if (this.#settler.has(held) || !this.#held.has(held)) return;
+    this.#drop(held);
     this.wake();
+  }
+
+  #drop(held: Held): void {
+    this.#held.remove(held);
+    held.abort(new DOMException("the job was cancelled, or given to another worker", "AbortError"));
   }
 
   /** Jobs that wait behind long ones may begin sooner elsewhere. */
@@ -483,26 +494,51 @@ export class ClusterWorker {
 
   async #stop(): Promise<void> {
     this.wake();
-    await this.#loop;
-    // What was fetched last and not started can be withdrawn, too.
-    const withdrawn = [...this.#held].filter((held) => !this.#settler.has(held) && held.withdraw());
-    await this.#giveBack(withdrawn).catch(this.#report);
+    await this.#inTime(this.#giveBackAll());
     while (this.#held.count > 0 && performance.now() < this.#deadline) {
       await new Promise((resolve) => setTimeout(resolve, Math.min(20, this.#deadline - performance.now())));
     }
     this.#cutOff = true;
-    for (const held of this.#held) held.abort.abort(new DOMException("the worker stops", "AbortError"));
+    this.#held.abortAll(new DOMException("the worker stops", "AbortError"));
     // Only then may others have what has not ended: it must not run twice at once.
     await this.#local.stop();
+    await this.#inTime(this.#lastWords());
+    this.#log?.close();
+    await this.#heartbeat?.close();
+    this.#held.clear();
+    this.#isStopped();
+  }
+
+  async #giveBackAll(): Promise<void> {
+    await this.#loop;
+    // What was fetched last and not started can be withdrawn, too.
+    const withdrawn = [...this.#held].filter((held) => !this.#settler.has(held) && held.withdraw());
+    await this.#giveBack(withdrawn).catch(this.#report);
+  }
+
+  /** Tells the database what came of the jobs in hand. */
+  async #lastWords(): Promise<void> {
     await this.#touching.close();
     this.#failAsStopped([...this.#held].filter((held) => !this.#settler.has(held)));
     await this.#settler.close();
     await this.#failures.close();
     await this.#lost.close();
-    this.#log?.close();
-    await this.#heartbeat?.close();
-    this.#held.clear();
-    this.#isStopped();
+  }
+
+  /** Waits for `work`, no longer than a stop may take. What the database does not hear of is run again when it counts as lost. */
+  async #inTime(work: Promise<void>): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      // Another call of `stop` may bring the deadline forward.
+      const look = () => {
+        const left = this.#deadline + LAST_WORDS - performance.now();
+        if (left <= 0) resolve();
+        else timer = setTimeout(look, Math.min(left, LAST_WORDS));
+      };
+      look();
+    });
+    await Promise.race([work, late]);
+    clearTimeout(timer);
   }
 
   /** Lets other workers have jobs that have not begun, at once. @param lacking whether this one lacks their functions */

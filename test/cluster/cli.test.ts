@@ -1,10 +1,13 @@
-/** `heddle worker` on the command line, given wrong input. */
+/** `heddle worker` on the command line: wrong input, and a server that is not ready. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { HANGS } from "../support/hangs.js";
 import { WORK } from "./support/clusters.js";
-import { BIN } from "./support/postgres.js";
+import { BIN, freshSchema, NO_SERVER, URL_OF_SERVER } from "./support/postgres.js";
 
 const MODULE = fileURLToPath(WORK);
 const GONE = "postgres://heddle@127.0.0.1:1/none";
@@ -42,3 +45,33 @@ for (const [args, pattern] of WRONG) {
     assert.match(out, pattern);
   });
 }
+
+test("a worker waits for a server that is starting", { ...HANGS, skip: NO_SERVER }, async (t) => {
+  const there = new URL(URL_OF_SERVER!);
+  const fields = "SFATAL\0C57P03\0Mthe database system is starting up\0\0";
+  const answer = Buffer.alloc(5 + fields.length);
+  answer.write("E");
+  answer.writeInt32BE(answer.length - 1, 1);
+  answer.write(fields, 5, "latin1");
+  let starting = true;
+  const server = createServer((client) => {
+    client.on("error", () => {});
+    if (starting) return client.end(answer);
+    const upstream = connect(Number(there.port), there.hostname).on("error", () => client.destroy());
+    client.pipe(upstream).pipe(client);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => server.close());
+  const url = Object.assign(new URL(there), { port: (server.address() as { port: number }).port }).href;
+  const args = [BIN, "worker", "--modules", MODULE, "--threads", "1", "--schema", freshSchema().schema, "--url", url];
+  const worker = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+  t.after(() => worker.kill("SIGKILL"));
+  const [said] = await once(worker.stderr, "data");
+  assert.match(
+    String(said),
+    /^heddle: cannot open the database: the database system is starting up.*; trying again\n$/,
+  );
+  starting = false;
+  const [ready] = await once(worker.stdout, "data");
+  assert.match(String(ready), /is ready/);
+});

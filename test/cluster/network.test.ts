@@ -33,9 +33,8 @@ async function behindProxy(t: TestContext) {
     t.after(() => cluster.close());
     return cluster;
   };
-  const worker = await connect();
-  await worker.startWorker({ threads: 2 });
-  return { proxy, errors, cluster: await connect(), options };
+  const worker = await (await connect()).startWorker({ threads: 2 });
+  return { proxy, errors, worker, cluster: await connect(), options };
 }
 
 /** Layers of jobs that take some time, each of which reads one of the layer before; they note each attempt. */
@@ -118,6 +117,27 @@ test(
     assert.deepEqual(errors, []);
   },
 );
+
+test("a worker stops in time though the network is silent; its jobs are run by others", OPTIONS, async (t) => {
+  const { proxy, errors, worker, cluster, options } = await behindProxy(t);
+  const at = folder(t);
+  const graph = cluster.graph();
+  graph.spawn(work.until, at("go"), at("started")).with({ retries: 1 });
+  const ended = graph.spawn(work.add, 1, 2);
+  const run = await cluster.submit(graph);
+  await until(() => linesOf(at("started")).length === 1);
+  proxy.swallow();
+  await settled(worker.stop({ timeout: 100 }), "the stop");
+  assert.ok(!errors.some((message) => SILENT.test(message)), "it has waited until the silence was noticed");
+  if (!LONG) return;
+  writeFileSync(at("go"), "");
+  await using able = await Cluster.connect(options);
+  await able.startWorker({ threads: 1 });
+  const attached = await able.attach(run.id);
+  assert.equal((await settled(attached.done, "the run")).state, "completed");
+  assert.equal(linesOf(at("started")).length, 2);
+  assert.equal(await attached.result(ended), 3);
+});
 
 test("a statement that is lost is given up, and idle connections with it; others go on", LONG_OPTIONS, async (t) => {
   const proxy = await lossyProxy(t, URL_OF_SERVER!);
