@@ -10,11 +10,10 @@ import * as work from "./work.js";
 const QUEUE = "plain";
 const BATCH = 512;
 
+/** @returns what runs a graph once, and what ends it */
 export async function plain(
   url: string | undefined,
-  graph: readonly (readonly number[])[],
-  runs: number,
-): Promise<number[]> {
+): Promise<{ run: (graph: readonly (readonly number[])[]) => Promise<void>; close: () => Promise<void> }> {
   const common = { schema: "plain", schedule: false, registerInstance: false };
   const embedded = url === undefined ? await PGlite.create() : undefined;
   const boss = new PgBoss(
@@ -24,16 +23,16 @@ export async function plain(
   );
   await boss.start();
   await boss.createQueue(QUEUE);
-  const times: number[] = [];
-  for (let run = 0; run < runs; run++) {
-    const start = performance.now();
-    await submit(boss, graph);
-    await worked(boss, graph);
-    times.push(performance.now() - start);
-  }
-  await boss.stop({ graceful: false });
-  await embedded?.close();
-  return times;
+  return {
+    run: async (graph) => {
+      await submit(boss, graph);
+      await worked(boss, graph);
+    },
+    close: async () => {
+      await boss.stop({ graceful: false });
+      await embedded?.close();
+    },
+  };
 }
 
 /** With pg-boss's own worker, which is called for another batch as soon as there can be one. */

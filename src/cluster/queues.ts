@@ -107,6 +107,15 @@ export async function insertJobs(
   plan: Plan,
   turns: Turns,
 ): Promise<void> {
+  // While one part is written, the next one is made ready.
+  let writing: Promise<unknown> = Promise.resolve();
+  const write = async (next: () => Promise<unknown>) => {
+    await writing;
+    writing = next();
+    // Whoever waits for it next, or at the end, is told.
+    writing.catch(() => {});
+    await turns.rest();
+  };
   for (let k = 0; k < jobs.length; ) {
     const rows: string[] = [];
     for (let text = 0; k < jobs.length && rows.length < JOBS_AT_ONCE && text < TEXT_AT_ONCE; k++) {
@@ -115,8 +124,9 @@ export async function insertJobs(
       text += row.length;
     }
     // What a job does not say, its queue does. One that is gone is an error, as these may not be null.
-    await sql.executeSql(
-      `INSERT INTO ${schema}.job (
+    const insert = () =>
+      sql.executeSql(
+        `INSERT INTO ${schema}.job (
         id, name, data, priority, start_after, created_on, keep_until, expire_seconds, deletion_seconds, retry_limit, retry_delay,
         retry_backoff, retry_delay_max, policy, dead_letter, heartbeat_seconds, blocked, blocking, pending_dependencies)
       SELECT
@@ -125,17 +135,17 @@ export async function insertJobs(
       FROM json_to_recordset($1::text::json)
         AS j (id uuid, queue text, data jsonb, priority int, retries int, blocking boolean, pending int)
       CROSS JOIN ${schema}.job_now() AS now LEFT JOIN ${schema}.queue AS q ON q.name = j.queue`,
-      [`[${rows.join()}]`],
-    );
-    await turns.rest();
+        [`[${rows.join()}]`],
+      );
+    await write(insert);
   }
   let children: number[] = [];
   let parents: number[] = [];
   const insertEdges = async () => {
-    await insertDependencies(sql, schema, run, plan, children, parents);
+    const [from, to] = [children, parents];
     children = [];
     parents = [];
-    await turns.rest();
+    await write(() => insertDependencies(sql, schema, run, plan, from, to));
   };
   for (const job of jobs) {
     for (const { _index } of job._prerequisites) {
@@ -145,6 +155,7 @@ export async function insertJobs(
     }
   }
   if (children.length > 0) await insertEdges();
+  await writing;
 }
 
 /** @param children numbers of jobs @param parents and of those that they depend on */
