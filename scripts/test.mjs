@@ -1,8 +1,9 @@
 /**
  * Runs the built tests with this runtime's own test runner; arguments are words that the names of test files contain.
  *
- * With `--long` it runs the tests that do more then, with their long bounds (test/support/long.ts), and without them what is
- * the same as in the quick run is left out; with words, all files that match.
+ * With `--long` it runs the tests that do more then, with their long bounds (test/support/long.ts), and the models, which try
+ * the interleavings of the lock-free structures; what is the same as in the quick run is left out. With words, it runs all
+ * files that match.
  *
  * A file that hangs is ended and counts as failed: a worker that loops for ever would keep its process alive.
  */
@@ -17,11 +18,13 @@ const MOST_PER_FILE = 1_200_000;
 const AT_ONCE = availableParallelism() + 1;
 /** What a built test file imports that does more in the long run: its bounds, or the models, which have mutants then. */
 const HAS_MORE = /support\/(long|check)\.js/;
+const IS_MODEL = /^model[\\/]/;
 const tests = fileURLToPath(new URL("../build/test", import.meta.url));
 const words = process.argv.slice(2).filter((word) => word !== "--long");
 const long = words.length < process.argv.length - 2;
 const files = readdirSync(tests, { recursive: true })
   .filter((name) => name.endsWith(".test.js") && words.every((word) => name.includes(word)))
+  .filter((name) => long || words.length > 0 || !IS_MODEL.test(name))
   .map((name) => `${tests}/${name}`)
   .filter((file) => !long || words.length > 0 || HAS_MORE.test(readFileSync(file, "utf8")))
   .sort();

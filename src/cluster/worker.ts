@@ -72,6 +72,7 @@ export class ClusterWorker {
   #deadline = Number.POSITIVE_INFINITY;
   /** The deadline is over. */
   #cutOff = false;
+  #over = false;
   #isStopped: () => void = () => {};
   readonly #loop: Promise<void>;
   /** Ends the present wait. */
@@ -116,27 +117,31 @@ export class ClusterWorker {
     this.#store = store;
     this.#local = local;
     this.#queues = queues;
-    this.#report = report;
+    // What it still tries once it has stopped is no news.
+    const tell = (error: Error) => {
+      if (!this.#over) report(error);
+    };
+    this.#report = tell;
     this.#capacity = new Capacity(local.threads);
-    this.#lost = new Lost(database, store, queues, report);
+    this.#lost = new Lost(database, store, queues, tell);
     const wanted = (held: Held) => this.#held.has(held);
-    this.#noting = new Noting(this.#lost, this.#log !== undefined, local.threads, wanted, report);
-    this.#notingAsynchronous = new Noting(this.#lost, this.#log !== undefined, local.mostAsynchronous, wanted, report);
+    this.#noting = new Noting(this.#lost, this.#log !== undefined, local.threads, wanted, tell);
+    this.#notingAsynchronous = new Noting(this.#lost, this.#log !== undefined, local.mostAsynchronous, wanted, tell);
     this.#inputs = new Inputs(store, local.threads, {
       wanted,
       begin: (held, inputs) => this.#run(held, inputs),
       gone: (held) => this.#finish(held.queue, [held], new Map([[held, NO_RUN]])),
       tooLarge: (held, error) => this.#settle(held, { failure: { kind: "threw", job: nameOf(held.data), error } }),
-      report,
+      report: tell,
     });
-    this.#failures = new Failures(database, store, report);
-    this.#settler = new Settler(database, store, report, (settled, failed) => this.#onSettled(settled, failed));
+    this.#failures = new Failures(database, store, tell);
+    this.#settler = new Settler(database, store, tell, (settled, failed) => this.#onSettled(settled, failed));
     const { url, schemaInSql: schema } = database;
     if (url !== undefined) {
       const start = { pg: addressOfPg(), url, schema, every: TOUCH_EVERY };
-      this.#heartbeat = new Heartbeat(start, this.#held, report, (held) => this.#taken(held));
+      this.#heartbeat = new Heartbeat(start, this.#held, tell, (held) => this.#taken(held));
     }
-    this.#touching = new Rounds(TOUCH_EVERY, () => this.#touch(), report);
+    this.#touching = new Rounds(TOUCH_EVERY, () => this.#touch(), tell);
     this.stopped = new Promise((resolve) => {
       this.#isStopped = resolve;
     });
@@ -506,6 +511,7 @@ export class ClusterWorker {
     this.#log?.close();
     await this.#heartbeat?.close();
     this.#held.clear();
+    this.#over = true;
     this.#isStopped();
   }
 

@@ -58,6 +58,7 @@ test("a worker waits for a server that is starting", { ...HANGS, skip: NO_SERVER
     client.on("error", () => {});
     if (starting) return client.end(answer);
     const upstream = connect(Number(there.port), there.hostname).on("error", () => client.destroy());
+    client.on("close", () => upstream.destroy());
     client.pipe(upstream).pipe(client);
   }).listen(0, "127.0.0.1");
   await once(server, "listening");

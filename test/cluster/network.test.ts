@@ -128,7 +128,8 @@ test("a worker stops in time though the network is silent; its jobs are run by o
   await until(() => linesOf(at("started")).length === 1);
   proxy.swallow();
   await settled(worker.stop({ timeout: 100 }), "the stop");
-  assert.ok(!errors.some((message) => SILENT.test(message)), "it has waited until the silence was noticed");
+  // Else it would try to write three times, and wait each time until the silence is noticed.
+  assert.ok(errors.filter((message) => SILENT.test(message)).length < 3, errors.join("\n"));
   if (!LONG) return;
   writeFileSync(at("go"), "");
   await using able = await Cluster.connect(options);
