@@ -113,7 +113,8 @@ test("options of the start are checked", HANGS, async () => {
   }
 });
 
-for (const [k, how] of ["throw", "loop", "wait for nothing", "exit", "wait"].slice(0, bound(3, 5)).entries()) {
+const ENDS = ["throw", "loop", "wait for nothing"];
+for (const [k, how] of bound(ENDS, [...ENDS, "exit", "wait"]).entries()) {
   test(`later workers that ${how}: given up after ten; queued jobs, waits and shutdowns end`, HANGS, async () => {
     for (const wait of LONG ? [true, false] : [k % 2 === 0]) {
       const jobs = how === "loop" || how === "wait" ? await createQuickly() : await create({ threads: 1 });

@@ -1,9 +1,10 @@
-/** The graphs that heddle and pg-boss alone are given: by job, the numbers of those before it. */
+/** The graphs that heddle and pg-boss alone are given. */
 import { Random } from "../soak/random.js";
 
-type Plain = readonly (readonly number[])[];
+/** By job, the numbers of those before it. */
+export type Prerequisites = readonly (readonly number[])[];
 
-export const GRAPHS: Record<string, Plain> = {
+export const GRAPHS: Record<string, Prerequisites> = {
   "1,000 independent": layers(1, 1000),
   "1,000 between two": between(1000),
   "1,000 at random": random(1000),
@@ -15,7 +16,7 @@ export const GRAPHS: Record<string, Plain> = {
 };
 
 /** Too large for the embedded database, and for many runs. */
-export const LARGE: Record<string, Plain> = { "100,000 independent": layers(1, 100_000) };
+export const LARGE: Record<string, Prerequisites> = { "100,000 independent": layers(1, 100_000) };
 
 /** Layers of jobs, each after two of the layer before. */
 function layers(count: number, width: number): number[][] {

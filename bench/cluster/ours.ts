@@ -1,5 +1,6 @@
 /** The graphs with heddle: one process that submits and has a worker. */
 import { Cluster, type Graph } from "heddle/cluster";
+import type { Prerequisites } from "./graphs.js";
 import * as work from "./work.js";
 
 const WORK = new URL("./work.js", import.meta.url);
@@ -14,7 +15,7 @@ export async function ours(url: string | undefined, threads: number) {
     await (await cluster.submit(graph)).done;
   };
   return {
-    run: (graph: readonly (readonly number[])[]) =>
+    run: (graph: Prerequisites) =>
       run((all) => {
         const jobs = graph.map((_, number) => all.spawn(work.nothing, number));
         for (const [k, before] of graph.entries()) jobs[k].after(...before.map((n) => jobs[n]));

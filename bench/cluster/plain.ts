@@ -5,6 +5,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { PGlite } from "@electric-sql/pglite";
 import { fromPglite, PgBoss } from "pg-boss";
+import type { Prerequisites } from "./graphs.js";
 import * as work from "./work.js";
 
 const QUEUE = "plain";
@@ -13,7 +14,7 @@ const BATCH = 512;
 /** @returns what runs a graph once, and what ends it */
 export async function plain(
   url: string | undefined,
-): Promise<{ run: (graph: readonly (readonly number[])[]) => Promise<void>; close: () => Promise<void> }> {
+): Promise<{ run: (graph: Prerequisites) => Promise<void>; close: () => Promise<void> }> {
   const common = { schema: "plain", schedule: false, registerInstance: false };
   const embedded = url === undefined ? await PGlite.create() : undefined;
   const boss = new PgBoss(
@@ -36,7 +37,7 @@ export async function plain(
 }
 
 /** With pg-boss's own worker, which is called for another batch as soon as there can be one. */
-async function worked(boss: PgBoss, graph: readonly (readonly number[])[]): Promise<void> {
+async function worked(boss: PgBoss, graph: Prerequisites): Promise<void> {
   const linked = graph.some((before) => before.length > 0);
   let done = 0;
   const options = { batchSize: BATCH, perJobResults: true, pollingIntervalSeconds: 0.5 } as const;
@@ -52,7 +53,7 @@ async function worked(boss: PgBoss, graph: readonly (readonly number[])[]): Prom
   await boss.offWork(QUEUE, { id: worker, wait: true });
 }
 
-async function submit(boss: PgBoss, graph: readonly (readonly number[])[]): Promise<void> {
+async function submit(boss: PgBoss, graph: Prerequisites): Promise<void> {
   if (graph.every((before) => before.length === 0)) {
     await boss.insert(
       QUEUE,

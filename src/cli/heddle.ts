@@ -88,8 +88,10 @@ async function main(): Promise<void> {
   cluster.on("error", (error) => console.error(`heddle: ${error.message}`));
   try {
     const worker = await cluster.startWorker({ threads, concurrency });
+    // Before anybody can know that it is ready, and end it.
+    const signalled = told();
     console.log(`heddle: worker ${process.pid} is ready, for jobs of ${modules.join(", ")}`);
-    const signal = await told();
+    const signal = await signalled;
     console.log(`heddle: ${signal}: waiting for ${worker.running} jobs`);
     await worker.stop({ timeout });
   } finally {

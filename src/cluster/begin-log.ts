@@ -46,7 +46,7 @@ export class BeginLog {
   readonly #file: number;
   readonly #free: number[] = [];
   #end = 0;
-  /** It can't be written any more, and says nothing. */
+  /** It can't be written any more. */
   #broken = false;
 
   /** @returns undefined where no file can be written */
@@ -80,6 +80,8 @@ export class BeginLog {
 
   /** To be called when no thread writes to it any more. */
   close(): void {
+    // The number of a closed file may be another file's soon.
+    this.#broken = true;
     closeSync(this.#file);
     rmSync(this.#path, { force: true });
   }

@@ -11,8 +11,6 @@ export interface Held {
   readonly place: { readonly run: string; readonly job: number };
   /** Whether its function is known to give promises: then it needs no thread for long. */
   readonly asynchronous: boolean;
-  /** Asks it to stop, with all others of its run that this worker has. */
-  readonly signal: AbortSignal;
   /** Asks it alone to stop, once it runs. */
   abort: (reason: unknown) => void;
   /** It has run, and what came of it is being written. */
@@ -74,19 +72,16 @@ export class HeldJobs implements Iterable<Held> {
     for (const { abort } of this.#runs.values()) abort.abort(reason);
   }
 
-  /** The signal of the run's jobs. */
-  signalOf(run: string): AbortSignal {
-    let entry = this.#runs.get(run);
-    if (entry === undefined) {
-      entry = { abort: new AbortController(), jobs: 0 };
-      this.#runs.set(run, entry);
-    }
-    return entry.abort.signal;
+  /** The signal of a job in hand: that of its run. */
+  signalOf({ place }: Held): AbortSignal {
+    return this.#runs.get(place.run)!.abort.signal;
   }
 
   add(held: Held): void {
     this.#byId.set(held.id, held);
-    this.#runs.get(held.place.run)!.jobs++;
+    const run = this.#runs.get(held.place.run);
+    if (run === undefined) this.#runs.set(held.place.run, { abort: new AbortController(), jobs: 1 });
+    else run.jobs++;
     if (held.asynchronous) this.#asynchronous++;
     held.mark = this.#log?.add(attemptKey(held));
     this.onAdd(held);

@@ -97,11 +97,23 @@ export class LocalSystem {
     const cell = this.#free.pop();
     if (cell === undefined) throw new RangeError(`more than ${MOST_JOBS} jobs are in hand`);
     Atomics.store(this.#cells, cell, WAITING);
-    let job: Job<unknown> | undefined;
-    const started = (each: Job<unknown>) => {
-      job = each;
+    let job: Job<string | undefined> | undefined;
+    const end = async (): Promise<Ended | undefined> => {
+      const label = nameOf(data);
+      try {
+        job = this.#spawn(cell, key, data, inputs, mark);
+        const result = await job.with({ name: label, signal, ...data.limit });
+        return result === undefined ? undefined : { result };
+      } catch (error) {
+        if (error instanceof ShutdownError) return undefined;
+        // Not only jobs fail: their arguments may be too large to be handed to a thread.
+        if (error instanceof JobFailedError) return { failure: failureOf(error, label) };
+        return { failure: { kind: "threw", job: label, error } };
+      } finally {
+        this.#free.push(cell);
+      }
     };
-    const ended = this.#run(cell, key, data, inputs, mark, signal, started).finally(() => this.#free.push(cell));
+    const ended = end();
     // Settles with the thread that is about to begin it: either it runs here, or elsewhere.
     const withdraw = () => Atomics.compareExchange(this.#cells, cell, WAITING, WITHDRAWN) !== BEGUN;
     const abort = (reason: unknown) => {
@@ -110,16 +122,13 @@ export class LocalSystem {
     return { ended, withdraw, abort };
   }
 
-  async #run(
+  #spawn(
     cell: number,
     key: string,
     data: JobData,
     inputs: readonly Input[],
     mark: Mark | undefined,
-    signal: AbortSignal,
-    started: (job: Job<unknown>) => void,
-  ): Promise<Ended | undefined> {
-    const label = nameOf(data);
+  ): Job<string | undefined> {
     const header = this.#numbers.headerOf(this.#functions.named(data.fn)!.fn);
     const execution: Execution = [
       this.#cells,
@@ -131,20 +140,7 @@ export class LocalSystem {
       key + (data.args ?? ""),
       ...(data.uses ?? []).flatMap(([position], k) => [position, inputs[k]]),
     ];
-    try {
-      const job: Job<string | undefined> = this.#system.spawn(
-        header & F_ASYNC ? executeAsynchronous : execute,
-        ...execution,
-      );
-      started(job);
-      const result = await job.with({ name: label, signal, ...data.limit });
-      return result === undefined ? undefined : { result };
-    } catch (error) {
-      if (error instanceof ShutdownError) return undefined;
-      // Not only jobs fail: their arguments may be too large to be handed to a thread.
-      if (error instanceof JobFailedError) return { failure: failureOf(error, label) };
-      return { failure: { kind: "threw", job: label, error } };
-    }
+    return this.#system.spawn(header & F_ASYNC ? executeAsynchronous : execute, ...execution);
   }
 
   /** Stops it: what still runs is asked to stop, and its threads are terminated if it has not soon. */

@@ -72,6 +72,7 @@ export class ClusterWorker {
   #deadline = Number.POSITIVE_INFINITY;
   /** The deadline is over. */
   #cutOff = false;
+  /** It has stopped. */
   #over = false;
   #isStopped: () => void = () => {};
   readonly #loop: Promise<void>;
@@ -154,7 +155,7 @@ export class ClusterWorker {
    * retries left.
    *
    * @param options timeout: how long to wait, in milliseconds, 0 or more; by default 30,000. Called again, the
-   * shorter time counts
+   * shorter time counts. A database that does not answer is waited for 5 seconds more
    */
   async stop({ timeout = GRACE }: { timeout?: number } = {}): Promise<void> {
     if (typeof timeout !== "number" || !(timeout >= 0)) {
@@ -341,15 +342,13 @@ export class ClusterWorker {
     const before = this.#held.get(id);
     // It was somebody else's meanwhile, and nobody has noticed yet.
     if (before !== undefined) this.#drop(before);
-    const place = placeOf(id);
     const held: Held = {
       id,
       retryCount,
       queue,
       data,
-      place,
+      place: placeOf(id),
       asynchronous: this.#local.isAsynchronous(data.fn),
-      signal: this.#held.signalOf(place.run),
       abort: () => {},
       since: performance.now(),
       noted: false,
@@ -413,7 +412,7 @@ export class ClusterWorker {
     const start = performance.now();
     // From now on it waits for a thread.
     held.since = start;
-    const { ended, withdraw, abort } = this.#local.run(id, data, inputs, held.mark, held.signal);
+    const { ended, withdraw, abort } = this.#local.run(id, data, inputs, held.mark, this.#held.signalOf(held));
     held.withdraw = withdraw;
     held.abort = abort;
     const outcome = await ended;

@@ -75,4 +75,6 @@ test("a worker waits for a server that is starting", { ...HANGS, skip: NO_SERVER
   starting = false;
   const [ready] = await once(worker.stdout, "data");
   assert.match(String(ready), /is ready/);
+  worker.kill("SIGTERM");
+  assert.deepEqual(await once(worker, "exit"), [0, null]);
 });

@@ -13,7 +13,7 @@ import { LONG, ONLY_LONG } from "../support/long.js";
 import * as work from "./support/cluster-work.js";
 import { folder, linesOf } from "./support/clusters.js";
 import { lossyProxy } from "./support/lossy-proxy.js";
-import { BIN, freshSchema, NO_SERVER, restartServer, startProcess } from "./support/postgres.js";
+import { BIN, freshSchema, NO_SERVER, restartServer, sql, startProcess } from "./support/postgres.js";
 
 const THIS_FILE = fileURLToPath(import.meta.url);
 const WITH_SERVER = fileURLToPath(new URL("../../../scripts/with-postgres.sh", import.meta.url));
@@ -273,6 +273,23 @@ test("cancelling from another process asks running jobs to stop", OPTIONS, async
   await assert.rejects(run.result(long), JobCancelledError);
   await until(() => linesOf(at("log")).includes("stopped"));
   assert.equal((await run.done).state, "cancelled");
+});
+
+test("an attempt that comes back to the worker that still holds the one before ends that", OPTIONS, async (t) => {
+  const { cluster, options } = await withProcesses(t, 0);
+  await cluster.startWorker({ threads: 1 });
+  const at = folder(t);
+  const graph = cluster.graph();
+  const job = graph.spawn(work.until, at("go"), at("log"));
+  const run = await cluster.submit(graph);
+  await until(() => linesOf(at("log")).length === 1);
+  // As if the worker had counted as lost; it hears of the job before its heartbeat tells that it has lost it.
+  sql(`UPDATE ${options.schema}.job SET state = 'retry', retry_count = retry_count + 1 WHERE state = 'active';
+    SELECT pg_notify('heddle_${options.schema}', 'ready')`);
+  await until(() => linesOf(at("log")).length === 3);
+  assert.deepEqual(linesOf(at("log")).sort(), ["started", "started", "stopped"]);
+  writeFileSync(at("go"), "");
+  assert.equal(await run.result(job), "went");
 });
 
 test("heddle worker ends when it cannot start", OPTIONS, () => {

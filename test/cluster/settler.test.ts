@@ -14,7 +14,6 @@ const job = (id: string): Held => ({
   data: { fn: "work.f" },
   place: { run: "run", job: Number(id) },
   asynchronous: false,
-  signal: new AbortController().signal,
   abort: () => {},
   since: 0,
   noted: false,

@@ -103,8 +103,8 @@ const sweeping = (library: Library) => complete(library, [1], sweep(library));
 const followed = (library: Library) => complete(library, [1], waitForEach(library), true);
 
 holds("completion: an owner waits for a job", waiting);
-holdsInLong("completion: an owner waits for a job that fails", failing);
-holdsInLong("completion: an owner sweeps, and then waits", sweeping);
+holds("completion: an owner waits for a job that fails", failing);
+holds("completion: an owner sweeps, and then waits", sweeping);
 holds("completion: an owner waits for a job that another one follows", followed);
 holdsInLong("completion: an owner listens for two jobs", listening);
 

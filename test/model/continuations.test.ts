@@ -7,7 +7,6 @@ import type { Context } from "../../dist/scheduler/context.js";
 import { catches, holds, sameNumbers } from "./support/check.js";
 import type { Outcome } from "./support/explore.js";
 import type { Library } from "./support/library.js";
-import { holdsInLong } from "./support/long.js";
 import { exploreThreads, type Thread } from "./support/threads.js";
 import { contextOn, linkJobs, newJob, queued, ranOn, smallLayout } from "./support/world.js";
 
@@ -189,9 +188,9 @@ function scheduledTogether(library: Library) {
 holds("continuations: two are linked while the prerequisite finishes", linkedLate);
 holds("continuations: two prerequisites finish at once", bothFinish);
 holds("continuations: a job is scheduled while its two prerequisites finish", scheduledLate);
-holdsInLong("continuations: a graph is scheduled while the job before it finishes", scheduledTogether);
+holds("continuations: a graph is scheduled while the job before it finishes", scheduledTogether);
 holds("continuations: the only one gets company while the prerequisite finishes", single);
-holdsInLong("continuations: an edge is used anew as soon as it is met", edgeReused);
+holds("continuations: an edge is used anew as soon as it is met", edgeReused);
 
 catches("a linker adds its edge by a load and a store", linkedLate, /ready/, {
   file: "scheduler/graph",

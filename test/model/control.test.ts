@@ -261,11 +261,11 @@ function recycling(library: Library) {
 
 holds("control: a job starts or is cancelled", starting);
 holds("control: a cancelled job is finished by its owner or by who takes it from a queue", taking);
-holdsInLong("control: a job of the main thread ends in time or not", timing);
+holds("control: a job of the main thread ends in time or not", timing);
 holdsInLong("control: a job that its owner executes ends in time or not", timingOwn);
 holdsInLong("control: a job of another thread ends in time or not", timingApart);
 holdsInLong("control: a job is cancelled, asked to stop, timed out, or ends", timingAndAsking);
-holdsInLong("control: a job in the slot of one that was timed out, or almost", recycling);
+holds("control: a job in the slot of one that was timed out, or almost", recycling);
 
 const control = "scheduler/control";
 const controlled = "scheduler/controlled";

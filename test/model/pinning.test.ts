@@ -296,7 +296,7 @@ const linkedWhileScheduled = (library: Library) =>
 
 holds("pinning: a job is linked after one whose slot is given back", linkedWhileDelivered);
 holdsInLong("pinning: a job is linked after one that finishes, and whose slot is given back", linkedWhileFinished);
-holdsInLong(
+holds(
   "pinning: a job is scheduled while the one before it finishes, and its slot is given back",
   scheduledWhileFinished,
 );
