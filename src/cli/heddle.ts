@@ -21,9 +21,9 @@ migrate: creates the schema, its tables and the modules' queues, or brings them 
   --keep TIME        delete runs that ended longer ago, such as 12h or 7d (default: never)
   --grace MS         how long to wait for running jobs when it is told to stop, in milliseconds (default: 30000)`;
 
-/** PostgreSQL's code for that it is starting, or ending. */
+/** PostgreSQL's error code while it starts or ends. */
 const STARTING = "57P03";
-/** In milliseconds. */
+/** How long to wait before another try to connect, in milliseconds. */
 const TRY_EVERY = 1000;
 
 /** Something is wrong with what the user gave. */

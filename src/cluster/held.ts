@@ -62,7 +62,7 @@ export class HeldJobs implements Iterable<Held> {
     if (!held.asynchronous) this.#ended++;
   }
 
-  /** Asks the jobs of a run to stop, those that are added before all of them are gone included. */
+  /** Asks the jobs of a run to stop, and those of it that are added while any is in hand. */
   abortRun(run: string, reason: unknown): void {
     this.#runs.get(run)?.abort.abort(reason);
   }

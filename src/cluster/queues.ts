@@ -112,7 +112,7 @@ export async function insertJobs(
   const write = async (next: () => Promise<unknown>) => {
     await writing;
     writing = next();
-    // Whoever waits for it next, or at the end, is told.
+    // If it fails, the next wait for it throws.
     writing.catch(() => {});
     await turns.rest();
   };

@@ -10,7 +10,7 @@ import { failureToText } from "./values.js";
 
 /** Tries to write when the worker is to stop: the rest is run again by others. */
 const LAST_TRIES = 3;
-/** How long what ends is gathered before it is written, while more ends in each turn of the event loop, in milliseconds. */
+/** How long outcomes are gathered at most before they are written, in milliseconds; no longer than jobs end in each turn of the event loop. */
 const LONGEST_GATHERING = 20;
 /** Characters of results in one write, and a bit more. */
 const MOST_TEXT = 2 ** 24;
@@ -56,7 +56,7 @@ export class Settler {
   }
 
   async #write(): Promise<void> {
-    // What ends in the same turn of the event loop, or one after the other in the next ones, is written at once.
+    // What ends in the same turn of the event loop, or in turns that follow each other, is written together.
     const late = performance.now() + LONGEST_GATHERING;
     for (let before = 0; this.#ended.size > before && performance.now() < late; ) {
       before = this.#ended.size;

@@ -87,7 +87,7 @@ const DELETED_AT_ONCE = 5000;
 const RUNS_AT_ONCE = 100;
 const JOBS_AT_ONCE = 5000;
 
-/** What follows a run's id where those who watch it are told that it has ended. */
+/** Follows a run's id in the notice that the run has ended. */
 export const ENDED = " ended";
 
 export class Store {

@@ -3,7 +3,7 @@ import type { RunStatus, Store } from "./store.js";
 
 /** How often to look though nothing was notified of, in milliseconds. */
 const LOOK_EVERY = 1000;
-/** Not more often than this is looked because jobs of a run have ended, in milliseconds. That all have, is looked at at once. */
+/** The shortest time between two looks at how far a run is, in milliseconds. Its end is looked at without delay. */
 const PROGRESS_EVERY = 50;
 
 /** Whoever wants to know of a run. */
@@ -20,7 +20,7 @@ export class Watch {
   readonly #watchers = new Map<string, Set<Watcher>>();
   /** Runs to look at. */
   readonly #changed = new Set<string>();
-  /** The same, but there is time. */
+  /** Runs to look at a little later. */
   readonly #progressed = new Set<string>();
   #later: NodeJS.Timeout | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;

@@ -46,7 +46,7 @@ const ALONE = 10_000;
 const SUSPECTS_EVERY = 5000;
 /** How long to wait for jobs in hand when it is to stop, in milliseconds. */
 const GRACE = 30_000;
-/** For how long after that the database is told what it does not know yet, in milliseconds: the network may be silent. */
+/** How much longer a stop waits for a database that does not answer, in milliseconds. */
 const LAST_WORDS = 5000;
 
 /** A worker of a cluster, made by `Cluster.startWorker`. */
@@ -211,10 +211,7 @@ export class ClusterWorker {
     }
   }
 
-  /**
-   * For how many jobs there is room: where there were more ready than it had room for, for as many again as the worker should hold
-   * while outcomes are written.
-   */
+  /** How many jobs it may fetch. Where many are ready, a job leaves its place when it ends, else when its outcome is written. */
   #room(): number {
     const { count, asynchronous, ended } = this.#held;
     // It could not begin with more soon.
@@ -340,7 +337,7 @@ export class ClusterWorker {
 
   #hold(queue: string, { id, data, retryCount }: { id: string; data: JobData; retryCount: number }): Held {
     const before = this.#held.get(id);
-    // It was somebody else's meanwhile, and nobody has noticed yet.
+    // It has counted as lost, and this worker has not heard of that yet.
     if (before !== undefined) this.#drop(before);
     const held: Held = {
       id,
@@ -429,7 +426,7 @@ export class ClusterWorker {
     this.#settle(held, outcome);
   }
 
-  /** Has it written what came of a job. Meanwhile its place is another's. */
+  /** Has what came of a job written. Meanwhile another job may have its place. */
   #settle(held: Held, ended: Ended): void {
     this.#held.end(held);
     this.#settler.add(held, ended);
