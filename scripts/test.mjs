@@ -19,6 +19,13 @@ const AT_ONCE = availableParallelism() + 1;
 /** What a built test file imports that does more in the long run: its bounds, or the models, which have mutants then. */
 const HAS_MORE = /support\/(long|check)\.js/;
 const IS_MODEL = /^model[\\/]/;
+/** The runner's usual lines, which tools read, and at the end once more what failed. */
+const REPORTERS = [
+  "--test-reporter=tap",
+  "--test-reporter-destination=stdout",
+  `--test-reporter=${new URL("failures.mjs", import.meta.url)}`,
+  "--test-reporter-destination=stderr",
+];
 const tests = fileURLToPath(new URL("../build/test", import.meta.url));
 const words = process.argv.slice(2).filter((word) => word !== "--long");
 const long = words.length < process.argv.length - 2;
@@ -34,7 +41,7 @@ if (files.length === 0) {
 }
 const run = spawnSync(
   process.execPath,
-  ["--test", `--test-concurrency=${AT_ONCE}`, `--test-timeout=${MOST_PER_FILE}`, ...files],
+  ["--test", ...REPORTERS, `--test-concurrency=${AT_ONCE}`, `--test-timeout=${MOST_PER_FILE}`, ...files],
   {
     stdio: "inherit",
     env: { ...process.env, ...(long && { HEDDLE_TEST_LONG: "1" }) },
