@@ -2,6 +2,7 @@ import { awaitGroup, groupIsDone } from "../scheduler/group.js";
 import { FEW, NONE } from "../values/codec.js";
 import type { Engine } from "./engine.js";
 import { type Deferred, deferred } from "./outcomes.js";
+import { INSPECT } from "./shown.js";
 
 /**
  * Many jobs that are waited for together. A job of a group has no handle and no result, and
@@ -12,7 +13,7 @@ import { type Deferred, deferred } from "./outcomes.js";
  * for (let y = 0; y < height; y++) group.run(blurRow, image, width, y);
  * await group;
  */
-export class Group implements PromiseLike<void> {
+export class Group implements Promise<void> {
   readonly #engine: Engine;
   #record = 0;
   #count = 0;
@@ -93,6 +94,31 @@ export class Group implements PromiseLike<void> {
       this.#engine.listenTo(this);
     }
     return waiting.promise.then(onDone, onError);
+  }
+
+  /** Waits for all jobs of the group, and handles the first failure as a promise's `catch` does. */
+  // biome-ignore lint/suspicious/noConfusingVoidType: a Promise<void> has it so.
+  catch<B = never>(onError?: ((error: unknown) => B | PromiseLike<B>) | null): Promise<void | B> {
+    return this.then(undefined, onError);
+  }
+
+  /** Waits for all jobs of the group, and calls `onEnd` then, as a promise's `finally` does. */
+  finally(onEnd?: (() => void) | null): Promise<void> {
+    return this.then().finally(onEnd);
+  }
+
+  /** For logs: how many jobs it was given since it was last waited for. */
+  toJSON(): { group: number } {
+    return { group: this.#count };
+  }
+
+  get [Symbol.toStringTag](): string {
+    return "Group";
+  }
+
+  /** @internal What `console.log` shows. */
+  [INSPECT](): string {
+    return `Group of ${this.#count} jobs`;
   }
 
   /** @internal Settles the promise if all jobs have finished. */

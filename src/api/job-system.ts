@@ -11,6 +11,7 @@ import { Functions } from "./functions.js";
 import { Group } from "./group.js";
 import type { Job } from "./job.js";
 import { checkOptions, checkShutdown, type JobSystemOptions, type ShutdownOptions } from "./options.js";
+import { INSPECT } from "./shown.js";
 import { Supervisor } from "./supervisor.js";
 import { WatchTimer } from "./watch-timer.js";
 import { within } from "./within.js";
@@ -122,6 +123,20 @@ export class JobSystem
   /** How many worker threads there are. */
   get threads(): number {
     return this.#workers.count;
+  }
+
+  /** For logs: how many worker threads it has. */
+  toJSON(): { threads: number } {
+    return { threads: this.threads };
+  }
+
+  get [Symbol.toStringTag](): string {
+    return "JobSystem";
+  }
+
+  /** @internal What `console.log` shows. */
+  [INSPECT](): string {
+    return `JobSystem with ${this.threads} threads`;
   }
 
   /**

@@ -1,7 +1,8 @@
 import type { Engine } from "./engine.js";
 import { setOptions } from "./job-control.js";
 import type { JobOptions } from "./job-options.js";
-import { type Deferred, Outcomes, SHARING_LOG } from "./outcomes.js";
+import { type Deferred, DONE, Outcomes, SHARING_LOG } from "./outcomes.js";
+import { INSPECT } from "./shown.js";
 
 /**
  * What a job is for linking. Every job is assignable to it; but as no job is a subtype of it (it lacks
@@ -21,7 +22,7 @@ export interface Linkable {
  * A job that is given it as an argument can wait for the outcome too, until it has settled itself, whoever else has the
  * outcome by then. If its own thread has the result before, the other job gets a copy of that as it is then.
  */
-export class Job<R> implements PromiseLike<R> {
+export class Job<R> implements Promise<R> {
   /** @internal What is known of this job's outcome, and of others'. */
   declare readonly _outcomes: Outcomes;
   /** Its slot, and its place in the outcomes in the lowest bits, where shifts look for it. */
@@ -68,6 +69,16 @@ export class Job<R> implements PromiseLike<R> {
       return next;
     }
     return this._engine.promiseOf(this).then(next, onError);
+  }
+
+  /** Schedules the job, and handles its failure as a promise's `catch` does. */
+  catch<B = never>(onError?: ((error: unknown) => B | PromiseLike<B>) | null): Promise<R | B> {
+    return this._engine.promiseOf(this).catch(onError);
+  }
+
+  /** Schedules the job, and calls `onEnd` when it has settled, as a promise's `finally` does. */
+  finally(onEnd?: (() => void) | null): Promise<R> {
+    return this._engine.promiseOf(this).finally(onEnd);
   }
 
   /**
@@ -117,6 +128,22 @@ export class Job<R> implements PromiseLike<R> {
    */
   wait(): R {
     return this._engine.wait(this);
+  }
+
+  /** For logs: its name and state. Its result, and the system behind it, are left out. */
+  toJSON(): { job: string; state: "pending" | "completed" | "failed" } {
+    if (!this._isSettled()) return { job: this.name, state: "pending" };
+    return { job: this.name, state: this._state === DONE ? "completed" : "failed" };
+  }
+
+  get [Symbol.toStringTag](): string {
+    return "Job";
+  }
+
+  /** @internal What `console.log` shows. */
+  [INSPECT](): string {
+    const { job, state } = this.toJSON();
+    return `Job "${job}" (${state})`;
   }
 
   /** @internal */
