@@ -17,11 +17,13 @@ export default defineConfig({
   output: {
     dir: "dist",
     entryFileNames: "[name].js",
-    // In `chunks` a relative address, such as that of the worker's program, means the same as in the folders of src.
-    chunkFileNames: "chunks/[name].js",
+    // Beside the entries: see src/program.ts.
+    chunkFileNames: "[name].chunk.js",
     codeSplitting: {
       // Without what only clusters need.
-      groups: [{ name: "core", test: /build\/src\/(api|values|scheduler|memory|sync|platform)\/(?!encoding)/ }],
+      groups: [
+        { name: "core", test: /build\/src\/(program|(api|values|scheduler|memory|sync|platform)\/(?!encoding))/ },
+      ],
     },
   },
 });

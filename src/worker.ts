@@ -9,14 +9,15 @@ import { layoutFor } from "./memory/layout.js";
 import {
   endNow,
   endWithin,
+  hasOpened,
   hasPendingWork,
+  noticeOpening,
   onExit,
   printThrough,
   stayAlive,
   takeStartData,
   turn,
-} from "./platform/node.js";
-import { hasOpened, noticeOpening } from "./platform/opened.js";
+} from "./platform/host.js";
 import { workerLoop } from "./scheduler/worker-loop.js";
 import { describe, isInstance } from "./values/describe.js";
 

@@ -2,7 +2,7 @@
  * The promises of one thread that wait at one gate, in the order in which they were asked for. Only the
  * line as a whole sleeps, so that many cost other threads no more than one.
  */
-import { hold } from "../platform/node.js";
+import { hold } from "../platform/host.js";
 import type { Gate } from "../sync/gate.js";
 import { type Deferred, deferred } from "./outcomes.js";
 

@@ -1,5 +1,5 @@
 /** The system that executes jobs on this thread at present, for `heddle/job`. */
-import { setUnprotected } from "../platform/contexts.js";
+import { setUnprotected } from "../platform/host.js";
 import type { Engine } from "./engine.js";
 
 let current: Engine | undefined;

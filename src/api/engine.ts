@@ -17,6 +17,7 @@ import {
   SEALED,
   SLOT_LOG,
 } from "../memory/layout.js";
+import { elapsed } from "../platform/host.js";
 import { Context, MAIN } from "../scheduler/context.js";
 import { finishCancelled } from "../scheduler/controlled.js";
 import { drainFinished } from "../scheduler/finish.js";
@@ -521,7 +522,7 @@ export class Engine {
     this.listener.settle();
     let slot = take();
     if (slot !== 0) return slot;
-    const since = performance.now();
+    const since = elapsed();
     while (slot === 0) {
       const inJob = context.me !== MAIN || context.running !== 0;
       if (!inJob) submitAll(context);

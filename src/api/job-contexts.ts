@@ -2,7 +2,7 @@
  * In which asynchronous context (AsyncLocalStorage) jobs run: a job of the main thread in that in which it was given to it, each
  * other one in that of nobody, so that it neither sees nor changes what another, or the code that waits for it, has entered.
  */
-import { ceaseToNotice, contextsInUse, copyOf, type Kept, keepContext, leaveEntered } from "../platform/contexts.js";
+import { ceaseToNotice, contextsInUse, copyOf, type Kept, keepContext, leaveEntered } from "../platform/host.js";
 import { type Context, MAIN } from "../scheduler/context.js";
 import { isThenable } from "../values/thenable.js";
 

@@ -14,8 +14,7 @@ import {
   slotAt,
   slotIndex,
 } from "../memory/layout.js";
-import { contextsInUse } from "../platform/contexts.js";
-import { now } from "../platform/node.js";
+import { contextsInUse, now } from "../platform/host.js";
 import { suspend } from "../scheduler/asynchronous.js";
 import type { Context, Runner } from "../scheduler/context.js";
 import {

@@ -1,6 +1,6 @@
 /** What jobs that this thread executes are given to hear that they are to stop. */
 import { C_LIMIT, F_CONTROLLED, S_FUNCTION, SLOT_LOG } from "../memory/layout.js";
-import { type Kept, keepContext, runIn } from "../platform/contexts.js";
+import { type Kept, keepContext, runIn } from "../platform/host.js";
 import type { Context } from "../scheduler/context.js";
 import { controlOf, isAskedToStop, reasonFor, wasAborted } from "../scheduler/control.js";
 

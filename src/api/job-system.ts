@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { layoutFor } from "../memory/layout.js";
-import { runIn } from "../platform/contexts.js";
+import { asMicrotask, nextTurn, runIn } from "../platform/host.js";
 import { MAIN } from "../scheduler/context.js";
 import { giveUp, stopWorkers } from "../scheduler/worker-loop.js";
 import { FEW, NONE } from "../values/codec.js";
@@ -76,7 +76,7 @@ export class JobSystem
     const { names } = functions;
     await workers.start({ buffer, threads: threads + 1, maxJobs, concurrency, modules, names }, signal);
     engine.open();
-    setImmediate(() => system.#handOnEarly());
+    nextTurn(() => system.#handOnEarly());
     return system;
   }
 
@@ -117,7 +117,7 @@ export class JobSystem
     };
     engine.listener.active = true;
     engine.listener.keepAlive = (on) => workers.keepAlive(on || this.#referenced);
-    engine.runner.onUnobserved = () => setImmediate(() => engine.runner.reportUnobserved());
+    engine.runner.onUnobserved = () => nextTurn(() => engine.runner.reportUnobserved());
   }
 
   /** How many worker threads there are. */
@@ -312,7 +312,7 @@ export class JobSystem
       runIn(() => this.emit("error", error));
     } catch (thrown) {
       // The process hears of it, as of anything that is thrown outside, but what is under way here goes on.
-      queueMicrotask(() => {
+      asMicrotask(() => {
         throw thrown;
       });
     }

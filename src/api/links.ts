@@ -1,6 +1,5 @@
 /** How a thread reaches the others: a port to each, also when another worker has taken a dead one's place. */
-import { type MessagePort, receiveNow } from "../platform/node.js";
-import { countOwn } from "../platform/opened.js";
+import { countOwn, type MessagePort, receiveNow } from "../platform/host.js";
 import type { Link } from "../values/shared-objects.js";
 
 /** Sent by the main thread: the port to the worker that has taken the place of number `thread`. */

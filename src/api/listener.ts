@@ -9,7 +9,7 @@
  * So that timers and requests get their turn whatever is awaited, at most MOST outcomes are taken over at once (pace.ts).
  */
 import { B_FINISHED } from "../memory/layout.js";
-import { turn, turnIfAlive } from "../platform/node.js";
+import { asMicrotask, elapsed, turn, turnIfAlive } from "../platform/host.js";
 import type { Context } from "../scheduler/context.js";
 import { anyLimited } from "../scheduler/control.js";
 import { drainFinished } from "../scheduler/finish.js";
@@ -173,7 +173,7 @@ export class Listener {
   #awaitSoon(): void {
     if (this.#lookQueued || !this.active) return;
     this.#lookQueued = true;
-    queueMicrotask(() => {
+    asMicrotask(() => {
       this.#lookQueued = false;
       if (this.#pace.overdue) this.#goOnLater();
       else if (!this.#lookAround()) this.#listen();
@@ -195,7 +195,7 @@ export class Listener {
   #spin(): boolean {
     const { memory, block } = this.#context;
     const before = this.#open;
-    const end = performance.now() + PATIENT;
+    const end = elapsed() + PATIENT;
     do {
       for (let k = 0; k < LOOKS; k++) {
         // Pairs with the push in finish.ts.
@@ -204,7 +204,7 @@ export class Listener {
         if (this.#open < before) return true;
         relax();
       }
-    } while (performance.now() < end);
+    } while (elapsed() < end);
     return false;
   }
 

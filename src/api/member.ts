@@ -1,5 +1,6 @@
 /** One worker thread, from its start to its end, as the creating thread sees it. */
 import {
+  elapsed,
   MessageChannel,
   type MessagePort,
   Pulse,
@@ -7,7 +8,7 @@ import {
   receiveNow,
   startThread,
   type Worker,
-} from "../platform/node.js";
+} from "../platform/host.js";
 import { withStack } from "./failure-errors.js";
 import type { WorkerMessage, WorkerStart } from "./messages.js";
 import { deferred } from "./outcomes.js";
@@ -32,7 +33,7 @@ export class Member {
   /** Settles when it can run jobs. @throws what a module has thrown, or an Error that says why it never can */
   readonly ready: Promise<void>;
   /** When it was made, and when it was ready, in milliseconds; 0 if it was not yet. */
-  readonly born = performance.now();
+  readonly born = elapsed();
   readySince = 0;
   /** Its death is known, and that was told. */
   dead = false;
@@ -130,14 +131,14 @@ export class Member {
 
   /** It is about to end by itself. */
   expectEnd(): void {
-    this.#endingSince ||= performance.now();
+    this.#endingSince ||= elapsed();
   }
 
   /** Ends it, whatever it is doing. @param cause why, if it is not to count as stopped */
   terminate(cause?: unknown): void {
     if (cause !== undefined) this.cause ??= cause;
     if (this.#terminatedSince > 0) return;
-    this.#terminatedSince = performance.now();
+    this.#terminatedSince = elapsed();
     void this.#worker.terminate();
   }
 
@@ -169,7 +170,7 @@ export class Member {
     if (message.type === "loading") this.#loading = message.module;
     else if (message.type === "ready") {
       this.#loading = "";
-      this.readySince = performance.now();
+      this.readySince = elapsed();
       this.#whenReady.resolve();
     } else if (message.type === "refused") {
       this.cause = message.error;

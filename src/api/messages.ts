@@ -1,5 +1,5 @@
 /** What the creating thread and its workers tell each other when they start and stop. */
-import type { MessagePort, Printed } from "../platform/node.js";
+import type { MessagePort, Printed } from "../platform/host.js";
 
 import type { Introduction } from "../values/shared-objects.js";
 

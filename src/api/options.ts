@@ -3,7 +3,7 @@
 import { availableParallelism } from "node:os";
 import { isAbsolute } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { ResourceLimits } from "../platform/node.js";
+import type { ResourceLimits } from "../platform/host.js";
 import { isInstance } from "../values/describe.js";
 
 /** Options of `JobSystem.create`. */

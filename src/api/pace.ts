@@ -2,6 +2,7 @@
  * Keeps the turns of the main thread's event loop short: whoever is told of an outcome runs in a microtask and may await
  * others, which are soon settled too; by itself that would go on without a timer or a request ever getting its turn.
  */
+import { elapsed, nextTurn } from "../platform/host.js";
 
 /** How long to go on in one turn, in milliseconds. */
 const LONG = 4;
@@ -23,7 +24,7 @@ export class Pace {
 
   /** Whether this turn has lasted long enough. */
   get overdue(): boolean {
-    const now = performance.now();
+    const now = elapsed();
     if (this.#since !== 0) return now - this.#since > LONG;
     this.#since = now;
     this.#turn();
@@ -45,7 +46,7 @@ export class Pace {
   #turn(): void {
     if (this.#turning) return;
     this.#turning = true;
-    setImmediate(this.#onTurn);
+    nextTurn(this.#onTurn);
   }
 
   readonly #onTurn = (): void => {

@@ -1,5 +1,7 @@
 /** When a worker dies: what it had in hand is recovered, and another takes its place. */
+
 import { B_EXIT, B_RAN, DEAD, STOPPED } from "../memory/layout.js";
+import { after, elapsed } from "../platform/host.js";
 import { recover } from "../scheduler/recovery.js";
 import { giveUp } from "../scheduler/worker-loop.js";
 import { describe, isInstance } from "../values/describe.js";
@@ -40,7 +42,7 @@ export class Supervisor {
     this.#giveUp = giveUp;
     workers.onDeath = (death) => this.#note(death);
     engine.context.watch = () => {
-      const now = performance.now();
+      const now = elapsed();
       if (now - this.#looked < LOOK_EVERY) return;
       this.#looked = now;
       workers.look();
@@ -57,10 +59,10 @@ export class Supervisor {
   #schedule(milliseconds: number): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setTimeout(() => {
+    after(milliseconds, () => {
       this.#scheduled = false;
       this.#recover();
-    }, milliseconds);
+    });
   }
 
   #recover(): void {

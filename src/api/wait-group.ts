@@ -1,5 +1,5 @@
 import { KIND, KIND_WAIT_GROUP, W_COUNTDOWN, WAIT_GROUP_WORDS } from "../memory/primitives.js";
-import { hold } from "../platform/node.js";
+import { hold } from "../platform/host.js";
 import { Countdown, MOST, OUT_OF_RANGE } from "../sync/countdown.js";
 import { fixedWords } from "../sync/words.js";
 import { beforeBlocking } from "./blocking.js";

@@ -1,5 +1,5 @@
 /** Looks for jobs whose time is over from the main thread's event loop, as long as there are jobs with a time limit. */
-import { every } from "../platform/node.js";
+import { every } from "../platform/host.js";
 import type { Context } from "../scheduler/context.js";
 import { anyLimited } from "../scheduler/control.js";
 import { WATCH_EVERY, watchNow } from "../scheduler/watch.js";

@@ -1,5 +1,5 @@
 /** Waiting for a promise, but not at any price. */
-import { after } from "../platform/node.js";
+import { after } from "../platform/host.js";
 
 /**
  * What `promise` gives. Leaves no timer and no listener behind.

@@ -1,5 +1,13 @@
 /** The worker threads of a system, as the creating thread sees them. */
-import { every, MessageChannel, type MessagePort, print, type ResourceLimits } from "../platform/node.js";
+import {
+  elapsed,
+  every,
+  MessageChannel,
+  type MessagePort,
+  nextTurn,
+  print,
+  type ResourceLimits,
+} from "../platform/host.js";
 import type { Introduction } from "../values/shared-objects.js";
 import { Links } from "./links.js";
 import { type Hearer, Member } from "./member.js";
@@ -177,7 +185,7 @@ export class WorkerPool implements Hearer {
    */
   force(grace: number, enforce: () => readonly number[]): void {
     this.#enforce = enforce;
-    this.#forcedAt = Math.min(this.#forcedAt, performance.now() + grace);
+    this.#forcedAt = Math.min(this.#forcedAt, elapsed() + grace);
     this.#startClock();
   }
 
@@ -210,11 +218,11 @@ export class WorkerPool implements Hearer {
   #turnTwice(): void {
     const turning = this.#turns > 0;
     this.#turns = 2;
-    if (!turning) setImmediate(this.#turn);
+    if (!turning) nextTurn(this.#turn);
   }
 
   readonly #turn = (): void => {
-    if (--this.#turns > 0) setImmediate(this.#turn);
+    if (--this.#turns > 0) nextTurn(this.#turn);
   };
 
   /** @throws what Node throws if it cannot start a thread */
@@ -244,7 +252,7 @@ export class WorkerPool implements Hearer {
 
   /** @internal */
   onEnd(member: Member): void {
-    this.#lastEnd = performance.now();
+    this.#lastEnd = elapsed();
     if (member.left) this.#left.add(member);
     else this.#left.delete(member);
     // Else its death was noticed before, and another has its place.
@@ -257,7 +265,7 @@ export class WorkerPool implements Hearer {
     if (member.dead || member.stopped || this.#terminated) return;
     member.dead = true;
     const { thread, born, readySince, cause, killed, exitCode = 1 } = member;
-    const age = readySince === 0 ? 0 : performance.now() - readySince;
+    const age = readySince === 0 ? 0 : elapsed() - readySince;
     const startup = readySince === 0 ? 0 : readySince - born;
     this.onDeath({ thread, exitCode, cause, age, startup, killed });
   }
@@ -275,7 +283,7 @@ export class WorkerPool implements Hearer {
   }
 
   #check(): void {
-    const now = performance.now();
+    const now = elapsed();
     if (now >= this.#forcedAt) {
       this.#forcedAt = NEVER;
       this.terminate(this.#enforce());

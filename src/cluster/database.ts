@@ -1,7 +1,7 @@
 /** The database: a PostgreSQL server, or an embedded one in this process; and pg-boss, whose queues are in it. */
 import type { PGlite, Results } from "@electric-sql/pglite";
 import type { ConstructorOptions, Db, PgBoss } from "pg-boss";
-import { otherThanNode } from "../platform/node.js";
+import { otherThanNode } from "../platform/host.js";
 import { isInstance } from "../values/describe.js";
 import { ClusterSchemaError } from "./errors.js";
 import { lockDirectory } from "./lock.js";

@@ -3,7 +3,8 @@
  * than a worker may be silent. Jobs run on other threads, so they go on meanwhile.
  */
 import { Worker } from "node:worker_threads";
-import { hasInputType } from "../platform/node.js";
+import { hasInputType } from "../platform/host.js";
+import { programAt } from "../program.js";
 import type { Attempt, Change, HeartbeatStart, News } from "./heartbeat-thread.js";
 import type { Held, HeldJobs } from "./held.js";
 
@@ -52,7 +53,7 @@ export class Heartbeat {
   }
 
   #startThread(): Worker {
-    const program = new URL("../cluster/heartbeat-thread.js", import.meta.url);
+    const program = programAt("./cluster/heartbeat-thread.js");
     const options = { name: "heddle heartbeat", workerData: this.#start };
     const thread = hasInputType()
       ? new Worker(`import(${JSON.stringify(program.href)})`, { ...options, eval: true })

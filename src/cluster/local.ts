@@ -6,6 +6,7 @@ import type { Job } from "../api/job.js";
 import { JobSystem } from "../api/job-system.js";
 import { CONCURRENT, type JobSystemOptions } from "../api/options.js";
 import { F_ASYNC, FUNCTION_MASK } from "../memory/layout.js";
+import { programAt } from "../program.js";
 import type { Failure } from "../values/failures.js";
 import type { Mark } from "./begin-log.js";
 import { BEGUN, type Execution, execute, executeAsynchronous, type Input, WAITING, WITHDRAWN } from "./execute.js";
@@ -52,7 +53,7 @@ export class LocalSystem {
     options: LocalOptions,
     report: (error: Error) => void,
   ): Promise<LocalSystem> {
-    const modules = [...functions.modules, new URL("../cluster/execute.js", import.meta.url).href];
+    const modules = [...functions.modules, programAt("./cluster/execute.js").href];
     const numbers = await Functions.load(modules);
     const system = await JobSystem.create({ ...options, modules });
     system.on("error", report);

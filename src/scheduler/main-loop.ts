@@ -1,5 +1,7 @@
 /** What the main thread executes in its event loop: the jobs that only it runs. While it waits synchronously, see wait.ts. */
+
 import { RUNNING } from "../memory/layout.js";
+import { elapsed } from "../platform/host.js";
 import { AT_REST, BUSY, type Context, MAIN } from "./context.js";
 import { execute } from "./finish.js";
 import { flushGroup } from "./group.js";
@@ -17,7 +19,7 @@ export function mainJobsToRun(context: Context): boolean {
 /** Executes the main thread's jobs for about SLICE milliseconds; to be called when none runs here. @returns whether some are left */
 export function runMainJobs(context: Context): boolean {
   if (!mainJobsToRun(context)) return false;
-  const end = performance.now() + SLICE;
+  const end = elapsed() + SLICE;
   // As long as it holds some, others may wait for them.
   context.setActivity(BUSY);
   do {
@@ -29,7 +31,7 @@ export function runMainJobs(context: Context): boolean {
     // What follows is not for this thread.
     publishHandedOff(context, next);
     submitAll(context);
-  } while (performance.now() < end);
+  } while (elapsed() < end);
   flushGroup(context);
   endMainJobs(context);
   return mainJobsToRun(context);

@@ -8,7 +8,9 @@
  * microsecond, so that a thread which has read the old epoch has been seen INSIDE since long. (The idea is that of
  * asymmetric fences: D. Dice, H. Huang, M. Yang, "Asymmetric Dekker Synchronization", 2001.)
  */
+
 import { B_PHASE, H_EPOCH, INSIDE } from "../memory/layout.js";
+import { elapsed } from "../platform/host.js";
 import { delay } from "../sync/delay.js";
 import type { Context } from "./context.js";
 
@@ -24,12 +26,12 @@ export function pause(context: Context, others: readonly number[]): boolean {
   // Odd from now on: seen by each thread when it next enters the scheduler.
   Atomics.add(memory.i32, H_EPOCH, 1);
   delay(DRAIN);
-  const end = performance.now() + PATIENCE;
+  const end = elapsed() + PATIENCE;
   for (;;) {
     // Pairs with the plain write in `enter`.
     const inside = (thread: number) => Atomics.load(memory.i32, memory.layout.blockOf(thread) + B_PHASE) === INSIDE;
     if (!others.some(inside)) return true;
-    if (performance.now() >= end) break;
+    if (elapsed() >= end) break;
     delay(PAUSE);
   }
   resume(context);

@@ -5,6 +5,7 @@
  * (`Level`), and those that only the main thread runs in main-jobs.ts. Until there has been such a job (H_PRIORITIES),
  * nobody looks for them.
  */
+
 import {
   F_APART,
   F_HIGH,
@@ -18,6 +19,7 @@ import {
   S_TICKET,
   SLOT_LOG,
 } from "../memory/layout.js";
+import { asMicrotask } from "../platform/host.js";
 import { type Deque, NOTHING } from "../sync/deque.js";
 import { type Context, type Level, MAIN } from "./context.js";
 import { appendMainJob, pushMainJobs } from "./main-jobs.js";
@@ -40,7 +42,7 @@ const HELD = 32;
 export function appendReady(context: Context, slot: number): void {
   if (context.fifo) {
     if (context.me === MAIN) {
-      if (context.unpublished.length === 0) queueMicrotask(() => submitAll(context));
+      if (context.unpublished.length === 0) asMicrotask(() => submitAll(context));
       context.unpublished.push(itemFor(context, slot));
       return;
     }
@@ -93,7 +95,7 @@ export function submitReady(context: Context, slot: number): void {
   if (context.submitted < BURST) {
     // Also when the burst begins late in this stretch, its end is noticed.
     if (++context.submitted === BURST / 2 && context.me === MAIN && context.depth === 0)
-      queueMicrotask(context.endStretch);
+      asMicrotask(context.endStretch);
     publishReady(context);
   } else if (++context.held === HELD) {
     publishReady(context);

@@ -1,5 +1,7 @@
 /** A full arena: a thread that is in a job executes others until there is room. */
+
 import { B_ACTIVITY, STUCK } from "../memory/layout.js";
+import { elapsed } from "../platform/host.js";
 import { delay } from "../sync/delay.js";
 import { restorePostponed } from "./asynchronous.js";
 import { AT_REST, BUSY, type Context, IDLE, MAIN } from "./context.js";
@@ -25,13 +27,13 @@ export function reclaim(context: Context): void {
  * Sleeping here is bounded by what other threads are doing: as soon as none of them is at work
  * (all idle, or stuck here too) and nothing is ready, waiting is in vain and it says so.
  *
- * @param since when there was no room at first, by `performance.now()`
+ * @param since when there was no room at first, by `elapsed()`
  * @returns false when no thread can make room: every live job waits for something else
  */
 export function makeRoom(context: Context, since: number): boolean {
   holdNothingBack(context);
   if (!tooDeep(context)) {
-    if (executeOne(context, performance.now() - since > PATIENCE)) {
+    if (executeOne(context, elapsed() - since > PATIENCE)) {
       drainFinished(context);
       // An asynchronous job that cannot be started here makes no room; others may take it.
       if (!restorePostponed(context)) return true;

@@ -1,5 +1,7 @@
 /** Waiting synchronously: the waiting thread executes other jobs meanwhile. */
+
 import { ASLEEP, BLOCKED, DEAD, OUTSIDE } from "../memory/layout.js";
+import { elapsed } from "../platform/host.js";
 import { LISTENING, WAITING } from "../sync/event-count.js";
 import { abandonsSuspended, isBlocked, LOOK_EVERY, nobodyCanGoOn, restorePostponed } from "./asynchronous.js";
 import { BUSY, type Context, IDLE, MAIN } from "./context.js";
@@ -175,7 +177,7 @@ function helpUntil<T extends Target>(context: Context, target: T, rest: Rest<T>)
     if (!foreignReady) leftSince = 0;
     executed = false;
     if (foreignReady) {
-      const now = performance.now();
+      const now = elapsed();
       leftSince ||= now;
       idleSince ||= now;
       foreign = now - idleSince > PATIENCE || now - leftSince > LONGEST_PATIENCE;

@@ -1,4 +1,5 @@
 /** What a worker does all its life: execute, look around, go round its event loop, sleep. */
+
 import {
   ASLEEP,
   B_ACTIVITY,
@@ -13,6 +14,7 @@ import {
   STOPPING,
 } from "../memory/layout.js";
 import type { Memory } from "../memory/memory.js";
+import { elapsed } from "../platform/host.js";
 import { TURNING, WAITING } from "../sync/event-count.js";
 import { anySuspended, overdraw } from "./asynchronous.js";
 import { AT_REST, BUSY, type Context } from "./context.js";
@@ -51,7 +53,7 @@ export async function workerLoop(context: Context, surroundings: Surroundings): 
   for (const level of context.highFirst) level.own.resume();
   context.setActivity(BUSY);
   let job = 0;
-  let end = performance.now() + SLICE;
+  let end = elapsed() + SLICE;
   for (;;) {
     const outOfWork = runSlice(context, job, end);
     surroundings.between();
@@ -61,7 +63,7 @@ export async function workerLoop(context: Context, surroundings: Surroundings): 
     context.leave();
     await surroundings.turn();
     context.enter();
-    end = performance.now() + SLICE;
+    end = elapsed() + SLICE;
     endStretch(context);
     drainFinished(context);
     if (!outOfWork) continue;
@@ -75,7 +77,7 @@ export async function workerLoop(context: Context, surroundings: Surroundings): 
     const stopped = await sleep(context, surroundings);
     context.enter();
     if (stopped) break;
-    end = performance.now() + SLICE;
+    end = elapsed() + SLICE;
     // Asynchronous code has gone on meanwhile.
     endStretch(context);
     job = firstFound(context);
@@ -86,7 +88,7 @@ export async function workerLoop(context: Context, surroundings: Surroundings): 
 /** Executes `job` and others, at least one, until about `end`. @returns true if there were no more */
 function runSlice(context: Context, job: number, end: number): boolean {
   let interval = 1;
-  let last = performance.now();
+  let last = elapsed();
   let countdown = interval;
   for (;;) {
     if (job === 0) job = findReady(context);
@@ -99,7 +101,7 @@ function runSlice(context: Context, job: number, end: number): boolean {
     }
     job = execute(context, job);
     if (--countdown > 0) continue;
-    const now = performance.now();
+    const now = elapsed();
     context.memory.i32[context.block + B_RAN] = 1;
     if (now >= end) {
       context.running = 0;

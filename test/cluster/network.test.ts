@@ -136,7 +136,8 @@ test("a worker stops in time though the network is silent; its jobs are run by o
   await able.startWorker({ threads: 1 });
   const attached = await able.attach(run.id);
   assert.equal((await settled(attached.done, "the run")).state, "completed");
-  assert.equal(linesOf(at("started")).length, 2);
+  // The first one is asked to stop, and may have said so.
+  assert.equal(linesOf(at("started")).filter((line) => line === "started").length, 2);
   assert.equal(await attached.result(ended), 3);
 });
 

@@ -7,10 +7,9 @@
  */
 import { AsyncResource, createHook } from "node:async_hooks";
 import * as threads from "node:worker_threads";
+import { nextTurn } from "./clock.js";
 import { trip } from "./tripwire.js";
 
-/** As it is before any job is loaded, which may put another in its place. */
-const { setImmediate } = globalThis;
 /** The type of this package's own resources. */
 const OWN = "heddle";
 /** What loading a module opens, and what is soon over: as long as it is not, `hasPendingWork` tells. */
@@ -42,7 +41,7 @@ export function countOwn(): void {
 /** Goes round the event loop once. */
 export function turn(): Promise<void> {
   countOwn();
-  return new Promise((resolve) => setImmediate(resolve));
+  return new Promise(nextTurn);
 }
 
 /** An async resource of this package's. */

@@ -1,5 +1,6 @@
-/** Node, Deno and Bun: threads, messages received synchronously, the event loop. */
+/** Threads, their messages, received synchronously too, and what they print. */
 import { syncBuiltinESMExports } from "node:module";
+import { setTimeout } from "node:timers";
 import threads, {
   MessageChannel,
   type MessagePort,
@@ -7,13 +8,13 @@ import threads, {
   receiveMessageOnPort,
   Worker,
 } from "node:worker_threads";
+import { programAt } from "../../program.js";
+import { keepAlive } from "./clock.js";
 import { countOwn } from "./opened.js";
 
-export { turn } from "./opened.js";
 export { MessageChannel, type MessagePort, type ResourceLimits, Worker };
 
-/** As they are before any job is loaded, which may put others in their place. */
-const { setInterval, setTimeout, clearInterval, clearTimeout } = globalThis;
+/** As it is before any job is loaded, which may put another in its place. */
 const { exit } = process;
 
 /** Room on each worker's stack for jobs that wait inside jobs, in MiB. */
@@ -26,7 +27,7 @@ const STACK_MEBIBYTES = 16;
  * @param limits for its memory
  */
 export function startThread(name: string, data: unknown, transfer: MessagePort[], limits: ResourceLimits): Worker {
-  const program = new URL("../worker.js", import.meta.url);
+  const program = programAt("./worker.js");
   const options = {
     name,
     workerData: data,
@@ -113,40 +114,13 @@ export function receiveNow(port: MessagePort): unknown {
   return receiveMessageOnPort(port)?.message;
 }
 
-/** Whole milliseconds of a clock that all threads share and that never goes back; they begin anew at 2^31. */
-export function now(): number {
-  const [seconds, nanoseconds] = process.hrtime();
-  return (seconds * 1000 + Math.floor(nanoseconds / 1e6)) % 2 ** 31;
-}
-
-/** Calls `work` every so many milliseconds, which does not keep the process alive. @returns how to end it */
-export function every(milliseconds: number, work: () => void): () => void {
-  const timer = setInterval(work, milliseconds).unref();
-  return () => clearInterval(timer);
-}
-
-/** Calls `work` once, in so many milliseconds; keeps the process alive until then. @returns how to have it not called */
-export function after(milliseconds: number, work: () => void): () => void {
-  const timer = setTimeout(work, milliseconds);
-  return () => clearTimeout(timer);
-}
-
-/** As `turn`, if anything else keeps this thread alive; it does not. */
-export function turnIfAlive(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve).unref());
-}
-
-/** The longest delay of a timer, in milliseconds. */
-const LONGEST = 2 ** 31 - 1;
-
 /**
  * Keeps this thread alive, since a pending `Atomics.waitAsync` alone does not; a worker then sleeps so that
  * its event loop can run. @returns how to end it
  */
 export function hold(): () => void {
   countOwn();
-  const timer = setInterval(() => {}, LONGEST);
-  return () => clearInterval(timer);
+  return keepAlive();
 }
 
 /** Keeps this worker thread alive by a port of its own, also while nothing but `Atomics.waitAsync` is pending. @returns how to end it */
