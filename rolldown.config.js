@@ -3,10 +3,11 @@ import { defineConfig } from "rolldown";
 
 export default defineConfig({
   input: {
-    index: "build/src/index.js",
-    job: "build/src/job.js",
+    index: "build/src/entries/index.js",
+    job: "build/src/entries/job.js",
     cluster: "build/src/cluster.js",
-    worker: "build/src/worker.js",
+    worker: "build/src/entries/worker.js",
+    thread: "build/src/thread.js",
     "cluster/execute": "build/src/cluster/execute.js",
     "cluster/heartbeat-thread": "build/src/cluster/heartbeat-thread.js",
     "cli/heddle": "build/src/cli/heddle.js",
@@ -22,7 +23,10 @@ export default defineConfig({
     codeSplitting: {
       // Without what only clusters need.
       groups: [
-        { name: "core", test: /build\/src\/(program|(api|values|scheduler|memory|sync|platform)\/(?!encoding))/ },
+        {
+          name: "core",
+          test: /build\/src\/((house|index|job|program|version|worker)\.js|(api|values|scheduler|memory|sync|platform)\/(?!encoding))/,
+        },
       ],
     },
   },

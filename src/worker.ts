@@ -1,10 +1,11 @@
-/** What runs on a worker thread: loads the modules, then executes jobs until the system stops. */
+/** `heddle/worker`: what runs on a worker thread. It loads the modules, then executes jobs until the system stops. */
 import { setCurrent } from "./api/current.js";
 import { Engine } from "./api/engine.js";
 import { ShutdownError } from "./api/errors.js";
 import { Functions } from "./api/functions.js";
 import { Links } from "./api/links.js";
 import type { WorkerMessage, WorkerStart } from "./api/messages.js";
+import type { Source } from "./api/modules.js";
 import { layoutFor } from "./memory/layout.js";
 import {
   endNow,
@@ -20,20 +21,57 @@ import {
 } from "./platform/host.js";
 import { workerLoop } from "./scheduler/worker-loop.js";
 import { describe, isInstance } from "./values/describe.js";
+import { VERSION } from "./version.js";
 
 /** How long what is still open on a worker may go on when the system has stopped, in milliseconds. */
 const LINGER = 20;
 
-// Before any module of the user's is loaded.
-const start = takeStartData() as WorkerStart;
+// Before any module of the user's is loaded, if this is the first that its program imports.
+const start = takeStartData(
+  (data): data is WorkerStart => (data as Partial<WorkerStart> | undefined)?.heddle !== undefined,
+);
 
-function tell(message: WorkerMessage): void {
-  start.control.postMessage(message);
+/**
+ * Makes this thread one that runs the jobs of a system: what the program consists of that the option `worker` of `JobSystem.create`
+ * starts. A bundler finds the job modules by it, as it follows their imports.
+ *
+ * @param modules the modules that `JobSystem.create` is given without their addresses, in the same order
+ * @throws Error on a thread that no JobSystem has started
+ * @example
+ * // jobs.worker.js
+ * import { serve } from "heddle/worker";
+ * import * as work from "./work.js";
+ *
+ * serve(work);
+ */
+export function serve(...modules: object[]): void {
+  if (start === undefined) {
+    throw new Error(
+      'serve() works only on a thread that a JobSystem has started; hand the options on that its option worker is called with: worker: (options) => new Worker(new URL("./jobs.worker.js", import.meta.url), options)',
+    );
+  }
+  if (start.heddle !== VERSION) {
+    refuse(
+      start,
+      new Error(
+        `this thread was started by heddle ${start.heddle} and serves with heddle ${VERSION}; install one version`,
+      ),
+    );
+    endNow(1);
+  }
+  void main(start, modules);
 }
 
 /** Loads the modules. @throws what a module throws, or an Error if it exports something else here */
-async function load(): Promise<Functions> {
-  const functions = await Functions.load(start.modules, (module) => tell({ type: "loading", module }));
+async function load(start: WorkerStart, given: readonly object[]): Promise<Functions> {
+  let next = 0;
+  const sources = start.modules.map((url): Source => (url === null ? { module: given[next++] } : { url }));
+  if (next > given.length) {
+    throw new Error(
+      `JobSystem.create was given ${next} modules without their addresses, and serve() ${given.length}; give both the same, in the same order`,
+    );
+  }
+  const functions = await Functions.load(sources, (module) => tell(start, { type: "loading", module }));
   const here = functions.names;
   const there = start.names;
   const length = Math.max(here.length, there.length);
@@ -50,40 +88,44 @@ function named(name: string | undefined): string {
   return name === undefined ? "none" : `"${name}"`;
 }
 
-function refuse(thrown: unknown): void {
+function tell({ control }: WorkerStart, message: WorkerMessage): void {
+  control.postMessage(message);
+}
+
+function refuse(start: WorkerStart, thrown: unknown): void {
   const error = isInstance(thrown, Error)
     ? thrown
     : new Error(`a module threw ${describe(thrown)} when a worker loaded it; it must load on every thread`);
   try {
-    tell({ type: "refused", error });
+    tell(start, { type: "refused", error });
   } catch {
-    tell({ type: "refused", error: new Error(describe(error)) });
+    tell(start, { type: "refused", error: new Error(describe(error)) });
   }
 }
 
-async function main(): Promise<void> {
-  printThrough((printed) => tell({ type: "printed", printed }));
+async function main(start: WorkerStart, modules: readonly object[]): Promise<void> {
+  printThrough((printed) => tell(start, { type: "printed", printed }));
   let functions: Functions;
   try {
-    functions = await noticeOpening(load);
+    functions = await noticeOpening(() => load(start, modules));
   } catch (error) {
-    refuse(error);
+    refuse(start, error);
     endNow(1);
   }
   const links = new Links(start.ports);
-  const report = (error: Error) => tell({ type: "unobserved", failure: engine.runner.errorToBytes(error) });
+  const report = (error: Error) => tell(start, { type: "unobserved", failure: engine.runner.errorToBytes(error) });
   const layout = layoutFor(start.threads, start.maxJobs);
   const engine = new Engine(start.buffer, layout, start.me, functions, start.concurrency, links.all, report);
   setCurrent(engine);
   engine.open();
   const letGo = stayAlive(start.control);
   for (const introduction of start.introductions) engine.codec.objects.learn(introduction);
-  engine.onAborted = (slot, state) => tell({ type: "aborted", slot, state });
+  engine.onAborted = (slot, state) => tell(start, { type: "aborted", slot, state });
   onExit((code) => {
     engine.closed = new ShutdownError("this worker thread is ending");
     engine.context.noteExit(code);
   });
-  tell({ type: "ready" });
+  tell(start, { type: "ready" });
   await workerLoop(engine.context, {
     turn: async () => {
       engine.codec.objects.receive();
@@ -99,10 +141,8 @@ async function main(): Promise<void> {
     between: () => engine.listener.settle(),
   });
   engine.closed = new ShutdownError("this worker thread is ending");
-  tell({ type: "stopped" });
+  tell(start, { type: "stopped" });
   links.close();
   letGo();
   endWithin(LINGER);
 }
-
-void main();

@@ -13,7 +13,7 @@ const { findReady }: typeof import("../dist/scheduler/ready.js") = await part("s
 const { executeAll }: typeof import("../dist/scheduler/finish.js") = await part("scheduler/finish");
 
 test("a job that one of the same signal makes ready is settled by the thread that cancels it", async () => {
-  const functions = await Functions.load([WORK.href]);
+  const functions = await Functions.load([{ url: WORK.href }]);
   const layout = layoutFor(3, 1000);
   const main = new Engine(undefined, layout, 0, functions, 64, [], () => {});
   const worker = new Engine(main.context.memory.buffer, layout, 1, functions, 64, [], () => {});

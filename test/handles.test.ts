@@ -298,7 +298,7 @@ test("the slots of lent jobs are free when those that had their handles have set
 async function smallEngine() {
   const whole = layoutFor(3, 100);
   const layout = { ...whole, maxWords: whole.baseWords + 9 * REGION_WORDS };
-  return new Engine(undefined, layout, 0, await Functions.load([HANDLE_WORK.href]), 64, [], () => {});
+  return new Engine(undefined, layout, 0, await Functions.load([{ url: HANDLE_WORK.href }]), 64, [], () => {});
 }
 
 test("what results take that were lent or sent with handles is freed: strings, clones, failures", HANGS, async () => {

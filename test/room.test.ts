@@ -17,7 +17,7 @@ const { layoutFor, REGION_WORDS }: typeof import("../dist/memory/layout.js") = a
 async function smallEngine(regions: number) {
   const whole = layoutFor(3, 1000);
   const layout = { ...whole, maxWords: whole.baseWords + regions * REGION_WORDS };
-  return new Engine(undefined, layout, 0, await Functions.load([WORK.href]), 64, [], () => {});
+  return new Engine(undefined, layout, 0, await Functions.load([{ url: WORK.href }]), 64, [], () => {});
 }
 
 test(

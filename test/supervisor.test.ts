@@ -14,7 +14,15 @@ type Death = Parameters<WorkerPool["onDeath"]>[0];
 
 /** Has the only worker of a system die again and again. @returns whether it was given up, and after how many deaths */
 async function dieAgainAndAgain(death: Partial<Death>, most: number): Promise<{ givenUp: boolean; deaths: number }> {
-  const engine = new Engine(undefined, layoutFor(2, 1000), 0, await Functions.load([WORK.href]), 64, [], () => {});
+  const engine = new Engine(
+    undefined,
+    layoutFor(2, 1000),
+    0,
+    await Functions.load([{ url: WORK.href }]),
+    64,
+    [],
+    () => {},
+  );
   let replaced = 0;
   let givenUp = false;
   const pool: Pick<WorkerPool, "onDeath" | "living" | "look" | "prepareSuccessors" | "replace" | "forget"> = {

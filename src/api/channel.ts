@@ -17,7 +17,8 @@ import { viewTypeMadeBy } from "../values/views.js";
 import { AsyncLine } from "./async-line.js";
 import { beforeBlocking } from "./blocking.js";
 import { type Format, NumberFormat, RecordFormat, ValueFormat } from "./channel-formats.js";
-import { ChannelClosedError } from "./errors.js";
+import { engineHere } from "./current.js";
+import { ChannelClosedError, WouldBlockError } from "./errors.js";
 import { checkWhole } from "./options.js";
 import { Primitive } from "./primitive.js";
 
@@ -276,6 +277,11 @@ export const Channel: ChannelConstructor = SharedChannel;
 
 /** Announces, looks again and sleeps until `attempt` gives something. */
 function block<R>(gate: Gate, attempt: () => R | undefined): R {
+  if (engineHere()?.context.alone) {
+    throw new WouldBlockError(
+      "a channel would block the only thread there is (threads: 0); use send() and receive(), or tryReceive()",
+    );
+  }
   beforeBlocking();
   for (;;) {
     const key = gate.announce();

@@ -1,10 +1,19 @@
 /** The system that executes jobs on this thread at present, for `heddle/job`. */
 import { setUnprotected } from "../platform/host.js";
+import { VERSION } from "../version.js";
 import type { Engine } from "./engine.js";
 
 let current: Engine | undefined;
 
 setUnprotected(() => current !== undefined && current.context.running !== 0);
+
+/** The version of another copy of heddle that executes a job on this thread. */
+let otherVersion: () => string | undefined = () => undefined;
+
+/** @param version gives the version of another copy of heddle that executes a job on this thread, if there is any */
+export function currentOfOthers(version: () => string | undefined): void {
+  otherVersion = version;
+}
 
 /** The engines of the systems that this thread has created. */
 const mainEngines = new Set<Engine>();
@@ -38,6 +47,12 @@ export function setCurrent(engine: Engine | undefined): Engine | undefined {
 export function currentEngine(): Engine {
   const engine = current ?? engineHere();
   if (engine === undefined) {
+    const other = otherVersion();
+    if (other !== undefined) {
+      throw new Error(
+        `"heddle/job" is of heddle ${VERSION}, and the system that runs this job of heddle ${other}; install one version: npm ls heddle shows who brings which`,
+      );
+    }
     throw new Error('"heddle/job" works only inside a job; elsewhere, use the JobSystem that you created');
   }
   return engine;

@@ -108,10 +108,15 @@ export class JobAlreadyScheduledError extends Error {
 /** A function was given that no module of the system exports. */
 export class UnknownJobFunctionError extends Error {
   override readonly name: string = "UnknownJobFunctionError";
-  /** @param to what modules are given to */
-  constructor(what: string, to = "JobSystem.create") {
+  /**
+   * @param to what modules are given to
+   * @param url the address of a module that exports another function of the same name
+   */
+  constructor(what: string, to = "JobSystem.create", url?: string) {
     super(
-      `${what} is not a registered job function; export it from a module and give that module to ${to}({ modules: [new URL("./module.js", import.meta.url)] })`,
+      url === undefined
+        ? `${what} is not a registered job function; export it from a module and give that module to ${to}({ modules: [new URL("./module.js", import.meta.url)] })`
+        : `${what} is not the one that ${url} exports, but of another instance of that module, as a test runner, a bundler or a mock makes it; give ${to}({ modules: [[new URL("${url}"), work]] }), where work is the module as you import it, or call the functions of await jobs.load("${url}")`,
     );
   }
 }

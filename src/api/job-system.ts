@@ -1,15 +1,18 @@
 import { EventEmitter } from "node:events";
-import { layoutFor } from "../memory/layout.js";
-import { asMicrotask, nextTurn, runIn } from "../platform/host.js";
+import { layoutFor, STOPPING } from "../memory/layout.js";
+import { asMicrotask, nextTurn, runIn, turn } from "../platform/host.js";
 import { MAIN } from "../scheduler/context.js";
+import { mainJobsToRun } from "../scheduler/main-loop.js";
 import { giveUp, stopWorkers } from "../scheduler/worker-loop.js";
 import { FEW, NONE } from "../values/codec.js";
+import { VERSION } from "../version.js";
 import { Engine } from "./engine.js";
 import { ShutdownError } from "./errors.js";
 import { withStack } from "./failure-errors.js";
 import { Functions } from "./functions.js";
 import { Group } from "./group.js";
 import type { Job } from "./job.js";
+import { checkModules, type Source } from "./modules.js";
 import { checkOptions, checkShutdown, type JobSystemOptions, type ShutdownOptions } from "./options.js";
 import { INSPECT } from "./shown.js";
 import { Supervisor } from "./supervisor.js";
@@ -62,19 +65,27 @@ export class JobSystem
    * (no worker is left behind)
    */
   static async create(options: JobSystemOptions): Promise<JobSystem> {
-    const { modules, threads, maxJobs, concurrency, resourceLimits, startTimeout, signal } = checkOptions(options);
+    const { modules, threads, maxJobs, concurrency, how, signal } = checkOptions(options);
     if (signal?.aborted) throw signal.reason;
-    const functions = await loadFunctions(modules, startTimeout, signal);
+    const functions = await loadFunctions(modules, how.startTimeout, signal);
     const layout = layoutFor(threads + 1, maxJobs);
-    const workers = new WorkerPool(threads, resourceLimits, startTimeout);
+    const workers = new WorkerPool(threads, how);
     const report = (error: Error) => system.#report(error);
     // The creating thread starts as many asynchronous jobs as it is given: its program's awaiting must not hold them up.
     const unlimited = Number.POSITIVE_INFINITY;
     const engine = new Engine(undefined, layout, MAIN, functions, unlimited, workers.links.all, report);
     const system = new JobSystem(engine, workers);
     const { buffer } = engine.context.memory;
-    const { names } = functions;
-    await workers.start({ buffer, threads: threads + 1, maxJobs, concurrency, modules, names }, signal);
+    const start = {
+      heddle: VERSION,
+      buffer,
+      threads: threads + 1,
+      maxJobs,
+      concurrency,
+      modules: modules.map(({ url }) => url ?? null),
+      names: functions.names,
+    };
+    await workers.start(start, signal);
     engine.open();
     nextTurn(() => system.#handOnEarly());
     return system;
@@ -111,6 +122,8 @@ export class JobSystem
       else this.#early.push([value, thread]);
     };
     engine.context.onOverdue = (thread, slot, milliseconds) => {
+      // Without workers there is no thread to end: the job has failed, though its function goes on.
+      if (thread === MAIN) return;
       const job = `job "${engine.runner.nameIn(slot)}"`;
       const limit = `${job} ran longer than its timeout of ${milliseconds} ms (kill)`;
       workers.kill(thread, milliseconds > 0 ? limit : `the signal of ${job} was aborted (kill)`);
@@ -118,6 +131,29 @@ export class JobSystem
     engine.listener.active = true;
     engine.listener.keepAlive = (on) => workers.keepAlive(on || this.#referenced);
     engine.runner.onUnobserved = () => nextTurn(() => engine.runner.reportUnobserved());
+  }
+
+  /**
+   * One of the modules of this system, as heddle has it on this thread: its functions can be given to `spawn` and `run`, also where
+   * an import of the caller's would be another instance of the module.
+   *
+   * @param url its URL or absolute path, as `create` was given it
+   * @returns the module; its type is what the caller says
+   * @throws TypeError (it rejects) when it is none of this system's modules
+   * @example
+   * const work = await jobs.load<typeof import("./work.js")>(new URL("./work.js", import.meta.url));
+   * const sum = await jobs.run(work.add, 1, 2);
+   */
+  async load<M extends object = Record<string, (...args: unknown[]) => unknown>>(url: URL | string): Promise<M> {
+    const [source] = checkModules([url]);
+    const { functions } = this.#engine;
+    const module = functions.moduleAt(source.url as string);
+    if (module === undefined) {
+      throw new TypeError(
+        `url is ${source.url}, which is none of this system's modules (${functions.urls.join(", ") || "they have no addresses"}); give it to JobSystem.create({ modules })`,
+      );
+    }
+    return module as M;
   }
 
   /** How many worker threads there are. */
@@ -271,6 +307,7 @@ export class JobSystem
     const engine = this.#engine;
     engine.listener.keepAlive = () => {};
     this.#workers.keepAlive(true);
+    if (this.threads === 0) await this.#runOut();
     await this.#workers.stopped;
     this.#watch.stop();
     engine.takeOver();
@@ -279,6 +316,13 @@ export class JobSystem
     const why = "the job system was shut down before this job was scheduled or, by force, before it had finished";
     engine.abandon(withStack(new ShutdownError(why)));
     return report;
+  }
+
+  /** Without workers: until this thread has run all that is scheduled. */
+  async #runOut(): Promise<void> {
+    const { context } = this.#engine;
+    while (mainJobsToRun(context) || (context.state === STOPPING && context.suspended > 0)) await turn();
+    this.#workers.terminate();
   }
 
   #reportOf(neverScheduled: Record<string, number>): ShutdownReport {
@@ -320,8 +364,8 @@ export class JobSystem
 }
 
 /** Loads the modules on this thread. @throws what a module throws; an Error if they take too long; the reason of `signal` */
-function loadFunctions(modules: readonly string[], milliseconds: number, signal?: AbortSignal): Promise<Functions> {
-  let loading = modules[0];
+function loadFunctions(modules: readonly Source[], milliseconds: number, signal?: AbortSignal): Promise<Functions> {
+  let loading = "";
   const functions = Functions.load(modules, (module) => {
     loading = module;
   });

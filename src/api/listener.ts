@@ -237,8 +237,7 @@ export class Listener {
   }
 
   async #loop(): Promise<void> {
-    const { events, memory, me } = this.#context;
-    const word = events.wordOf(me);
+    const { events, me } = this.#context;
     while (!this.#stopped) {
       this.#context.takeIn();
       this.#announce();
@@ -252,7 +251,7 @@ export class Listener {
         continue;
       }
       if (this.#pace.overdue) await turn();
-      else await Atomics.waitAsync(memory.i32, word, state).value;
+      else await events.changed(me, state);
     }
   }
 }

@@ -4,9 +4,9 @@ import {
   MessageChannel,
   type MessagePort,
   Pulse,
-  type ResourceLimits,
   receiveNow,
   startThread,
+  type ThreadOptions,
   type Worker,
 } from "../platform/host.js";
 import { withStack } from "./failure-errors.js";
@@ -17,6 +17,12 @@ import { deferred } from "./outcomes.js";
 const END_WITHIN = 1000;
 /** A thread that was terminated may be held up by native code. It is left to itself when none has ended for so long, in milliseconds. */
 const LEFT_AFTER = 3000;
+
+/** How workers are started. */
+export interface MemberOptions extends ThreadOptions {
+  /** How long one may take to get ready, in milliseconds. */
+  readonly startTimeout: number;
+}
 
 /** What the pool hears of a worker. */
 export interface Hearer {
@@ -51,7 +57,7 @@ export class Member {
   readonly #control: MessagePort;
   readonly #pulse: Pulse;
   readonly #hearer: Hearer;
-  readonly #startTimeout: number;
+  readonly #how: MemberOptions;
   readonly #whenReady = deferred<void>();
   /** The module that it is loading. */
   #loading = "";
@@ -62,17 +68,11 @@ export class Member {
   /**
    * Starts it.
    *
-   * @param startTimeout how long it may take to get ready, in milliseconds
    * @throws what Node throws if it cannot start a thread; then nothing is left of it
    */
-  constructor(
-    start: Omit<WorkerStart, "pulse" | "control">,
-    limits: ResourceLimits,
-    startTimeout: number,
-    hearer: Hearer,
-  ) {
+  constructor(start: Omit<WorkerStart, "pulse" | "control">, how: MemberOptions, hearer: Hearer) {
     this.thread = start.me;
-    this.#startTimeout = startTimeout;
+    this.#how = how;
     this.#hearer = hearer;
     const { port1, port2 } = new MessageChannel();
     this.#control = port1;
@@ -80,7 +80,7 @@ export class Member {
     const data: WorkerStart = { ...start, pulse: this.#pulse.other, control: port2 };
     const ports = [data.pulse, port2, ...start.ports.filter((port) => port !== undefined)];
     try {
-      this.#worker = startThread(`heddle ${start.me}`, data, ports, limits);
+      this.#worker = startThread(start.me, data, ports, how);
     } catch (error) {
       this.#closePorts();
       for (const port of ports) port.close();
@@ -152,8 +152,8 @@ export class Member {
       this.#hearer.onEnd(this);
     } else if (this.#endingSince > 0) {
       if (now - this.#endingSince >= END_WITHIN) this.terminate();
-    } else if (this.readySince === 0 && now - this.born >= this.#startTimeout) {
-      const late = `a worker was not ready after ${this.#startTimeout} ms${this.#whereItIs()}; give JobSystem.create a larger startTimeout if it needs more`;
+    } else if (this.readySince === 0 && now - this.born >= this.#how.startTimeout) {
+      const late = `a worker was not ready after ${this.#how.startTimeout} ms${this.#whereItIs()}; give JobSystem.create a larger startTimeout if it needs more`;
       const error = withStack(new Error(late));
       this.#whenReady.reject(error);
       this.terminate(error);
@@ -161,6 +161,9 @@ export class Member {
   }
 
   #whereItIs(): string {
+    const own = this.#how.worker !== undefined;
+    if (this.#loading === "" && own)
+      return ": the program that the option worker starts must call serve() of heddle/worker";
     return this.#loading === ""
       ? ""
       : `: it was loading ${this.#loading}, which may loop, or await at its top level what never comes`;

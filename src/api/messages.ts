@@ -10,7 +10,10 @@ export interface WorkerStart {
   readonly maxJobs: number;
   readonly concurrency: number;
   readonly me: number;
-  readonly modules: readonly string[];
+  /** The version of heddle that has started the thread. */
+  readonly heddle: string;
+  /** The modules' addresses; null for what `serve` is given. */
+  readonly modules: readonly (string | null)[];
   /** The names of the job functions as the creating thread has them. */
   readonly names: readonly string[];
   /** A port to each other thread, by its number; none to itself. */

@@ -1,16 +1,23 @@
 /** What `JobSystem.create` is given, checked. */
 
 import { availableParallelism } from "node:os";
-import { isAbsolute } from "node:path";
-import { pathToFileURL } from "node:url";
-import type { ResourceLimits } from "../platform/host.js";
-import { isInstance } from "../values/describe.js";
+import type { ResourceLimits, StartOptions, ThreadOptions } from "../platform/host.js";
+import type { MemberOptions } from "./member.js";
+import { checkModules, type JobModule, type Source } from "./modules.js";
 
 /** Options of `JobSystem.create`. */
 export interface JobSystemOptions {
-  /** The modules whose exported functions are jobs: URLs, or absolute paths. */
-  modules: readonly (URL | string)[];
-  /** Worker threads, 1 to 256; by default what the machine can run at once. With 1, the order of jobs is deterministic. */
+  /**
+   * The modules whose exported functions are jobs: URLs, or absolute paths. Where the caller's import of one is another instance than
+   * heddle's (test runners, bundlers, mocks), a pair of the URL and that import; both are then known. With `worker`, or with
+   * `threads: 0`, also the import alone.
+   */
+  modules: readonly JobModule[];
+  /**
+   * Worker threads, 0 to 256; by default what the machine can run at once. With 1, the order of jobs is deterministic. With 0,
+   * there are none: the calling thread runs all jobs itself, in its event loop and while it waits, in the order in which they became
+   * ready; so mocks, spies and breakpoints work, and no shared memory is needed. Priorities do not count then.
+   */
   threads?: number;
   /** Jobs that can be live (spawned and not finished) at once, 16 to 4,194,304 (the default). */
   maxJobs?: number;
@@ -30,6 +37,20 @@ export interface JobSystemOptions {
    * may take as long.
    */
   startTimeout?: number;
+  /**
+   * Starts a worker thread: for bundles, whose bundler finds the thread's program by this very form. The program is a file of the
+   * user's own, which calls `serve` of `heddle/worker`.
+   *
+   * @example
+   * worker: (options) => new Worker(new URL("./jobs.worker.js", import.meta.url), options)
+   */
+  worker?: (options: StartOptions) => unknown;
+  /** Node's options for worker threads, such as `["--import", "tsx"]`; by default those of this process. */
+  execArgv?: readonly string[];
+  /** The environment of worker threads, or `SHARE_ENV`; by default a copy of `process.env`. */
+  env?: ThreadOptions["env"];
+  /** What threads are called in inspectors, before their numbers; by default "heddle". */
+  name?: string;
   /** Ends the start when it is aborted: `create` rejects with the signal's reason, and no worker is left. */
   signal?: AbortSignal;
 }
@@ -55,12 +76,11 @@ const START_TIMEOUT = 30_000;
 const GRACE = 100;
 
 export interface CheckedOptions {
-  readonly modules: readonly string[];
+  readonly modules: readonly Source[];
   readonly threads: number;
   readonly maxJobs: number;
   readonly concurrency: number;
-  readonly resourceLimits: ResourceLimits;
-  readonly startTimeout: number;
+  readonly how: MemberOptions;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -71,32 +91,41 @@ export function checkOptions(options: JobSystemOptions): CheckedOptions {
   }
   const threads = options.threads ?? Math.min(MOST_THREADS, availableParallelism());
   const maxJobs = options.maxJobs ?? MOST_JOBS;
-  checkWhole("threads", threads, 1, MOST_THREADS);
+  checkWhole("threads", threads, 0, MOST_THREADS);
   checkWhole("maxJobs", maxJobs, FEWEST_JOBS, MOST_JOBS);
   const concurrency = options.concurrency ?? CONCURRENT;
   checkWhole("concurrency", concurrency, 1, MOST_CONCURRENT);
-  const { startTimeout = START_TIMEOUT, signal } = options;
+  const { startTimeout = START_TIMEOUT, signal, worker, execArgv, env, name = "heddle" } = options;
   checkWhole("startTimeout", startTimeout, 1, LONGEST);
   if (signal !== undefined) checkSignal(signal);
+  checkThreads(worker, execArgv, env, name);
   return {
-    modules: checkModules(options.modules),
+    modules: checkModules(options.modules, worker !== undefined || threads === 0),
     threads,
     maxJobs,
     concurrency,
-    resourceLimits: checkLimits(options.resourceLimits),
-    startTimeout,
+    how: { name, resourceLimits: checkLimits(options.resourceLimits), execArgv, env, worker, startTimeout },
     signal,
   };
 }
 
-/** The addresses of the modules of jobs. @throws TypeError */
-export function checkModules(modules: unknown): readonly string[] {
-  if (!isArray(modules) || modules.length === 0) {
+/** @throws TypeError for an option of threads that is of another kind */
+function checkThreads(worker: unknown, execArgv: unknown, env: unknown, name: unknown): void {
+  if (worker !== undefined && typeof worker !== "function") {
     throw new TypeError(
-      'modules must be an array of at least one module that exports job functions, such as [new URL("./work.js", import.meta.url)]',
+      `worker must be a function that starts a thread, such as (options) => new Worker(new URL("./jobs.worker.js", import.meta.url), options), not ${worker === null ? "null" : typeof worker}`,
     );
   }
-  return Array.from(modules, moduleUrl);
+  const isTexts = Array.isArray(execArgv) && execArgv.every((option) => typeof option === "string");
+  if (execArgv !== undefined && !isTexts) {
+    throw new TypeError('execArgv must be an array of Node\'s options, such as ["--import", "tsx"]');
+  }
+  if (env !== undefined && typeof env !== "symbol" && (typeof env !== "object" || env === null)) {
+    throw new TypeError(
+      `env must be an object such as { ...process.env, LEVEL: "debug" }, or SHARE_ENV, not ${env === null ? "null" : typeof env}`,
+    );
+  }
+  if (typeof name !== "string" || name === "") throw new TypeError("name must be a text that is not empty");
 }
 
 function checkLimits(limits: ResourceLimits = {}): ResourceLimits {
@@ -121,28 +150,6 @@ export function checkWhole(name: string, value: unknown, least: number, most: nu
   if (!Number.isInteger(value) || value < least || value > most) {
     throw new RangeError(`${name} must be a whole number from ${least} to ${most}, not ${value}`);
   }
-}
-
-/** `Array.isArray`, but for a revoked proxy. */
-function isArray(value: unknown): value is readonly unknown[] {
-  try {
-    return Array.isArray(value);
-  } catch {
-    return false;
-  }
-}
-
-function moduleUrl(module: unknown, index: number): string {
-  if (isInstance(module, URL)) return module.href;
-  if (typeof module !== "string")
-    throw new TypeError(
-      `modules[${index}] must be a URL or an absolute path, not ${module === null ? "null" : typeof module}`,
-    );
-  if (isAbsolute(module)) return pathToFileURL(module).href;
-  if (/^[a-z][a-z0-9+.-]+:/i.test(module)) return module;
-  throw new TypeError(
-    `modules[${index}] is the relative path "${module}"; give new URL("${module}", import.meta.url) instead`,
-  );
 }
 
 /** @throws TypeError unless `signal` is like an AbortSignal */

@@ -1,16 +1,8 @@
 /** The worker threads of a system, as the creating thread sees them. */
-import {
-  elapsed,
-  every,
-  MessageChannel,
-  type MessagePort,
-  nextTurn,
-  print,
-  type ResourceLimits,
-} from "../platform/host.js";
+import { elapsed, every, hold, MessageChannel, type MessagePort, nextTurn, print } from "../platform/host.js";
 import type { Introduction } from "../values/shared-objects.js";
 import { Links } from "./links.js";
-import { type Hearer, Member } from "./member.js";
+import { type Hearer, Member, type MemberOptions } from "./member.js";
 import type { WorkerMessage, WorkerStart } from "./messages.js";
 import { deferred } from "./outcomes.js";
 import { within } from "./within.js";
@@ -48,8 +40,7 @@ export class WorkerPool implements Hearer {
   onValue: (value: unknown, thread: number) => void = () => {};
   /** Called when the signal of a job with `kill` was aborted while the job ran: see messages.ts. */
   onAborted: (slot: number, state: number) => void = () => {};
-  readonly #limits: ResourceLimits;
-  readonly #startTimeout: number;
+  readonly #how: MemberOptions;
   readonly #ports: (MessagePort | undefined)[][];
   /** By thread; none for the creating one. */
   readonly #members: Member[] = [];
@@ -59,6 +50,8 @@ export class WorkerPool implements Hearer {
   readonly #allEnded = deferred<void>();
   #terminated = false;
   #alive = true;
+  /** Without workers, what keeps the process alive is this thread's own. */
+  #letGo: () => void = () => {};
   #started = false;
   /** How often the event loop has still to go round before the process may end. */
   #turns = 0;
@@ -70,13 +63,12 @@ export class WorkerPool implements Hearer {
   #enforce: () => readonly number[] = () => [];
 
   /**
-   * @param limits for the memory of each worker
-   * @param startTimeout how long a worker may take to get ready, in milliseconds
+   * @param count how many workers; without any, the creating thread runs all jobs
+   * @param how how each is started
    */
-  constructor(count: number, limits: ResourceLimits, startTimeout: number) {
+  constructor(count: number, how: MemberOptions) {
     this.count = count;
-    this.#limits = limits;
-    this.#startTimeout = startTimeout;
+    this.#how = how;
     this.#ports = mesh(count + 1);
     this.links = new Links(this.#ports[0]);
     this.stopped = this.#allEnded.promise.then(() => this.links.close());
@@ -205,6 +197,10 @@ export class WorkerPool implements Hearer {
     if (!on) this.#turnTwice();
     if (on === this.#alive) return;
     this.#alive = on;
+    if (this.count === 0) {
+      this.#letGo();
+      this.#letGo = on ? hold() : () => {};
+    }
     for (const member of this.#all) {
       if (on) member.ref();
       else member.unref();
@@ -231,7 +227,7 @@ export class WorkerPool implements Hearer {
     ports: readonly (MessagePort | undefined)[],
     introductions: readonly Introduction[],
   ): Member {
-    const member = new Member({ ...this.#common, me, ports, introductions }, this.#limits, this.#startTimeout, this);
+    const member = new Member({ ...this.#common, me, ports, introductions }, this.#how, this);
     this.#members[me] = member;
     this.#startClock();
     return member;
@@ -274,6 +270,7 @@ export class WorkerPool implements Hearer {
     const over = (member: Member) => !member.running && (member.stopped || this.#terminated);
     if (!this.#all.every(over)) return;
     this.#forcedAt = NEVER;
+    this.#letGo();
     this.#allEnded.resolve();
   }
 

@@ -4,7 +4,11 @@
  * jobs of modules that they have.
  */
 import { Functions, type JobFunction, unknownFunction } from "../api/functions.js";
+import type { Source } from "../api/modules.js";
 import { checkStorable } from "./storable.js";
+
+/** A module with an address. */
+export type Addressed = Source & { readonly url: string };
 
 export interface ClusterFunction {
   /** Such as "work.count". */
@@ -16,21 +20,21 @@ export interface ClusterFunction {
 }
 
 export class ClusterFunctions {
-  /** The modules' addresses. */
-  readonly modules: readonly string[];
+  readonly modules: readonly Addressed[];
   /** The queue of each module. */
   readonly queues: readonly string[];
+  readonly #loaded: { readonly name: string; readonly functions: Functions }[] = [];
   readonly #byFunction = new Map<unknown, ClusterFunction>();
   readonly #byName = new Map<string, ClusterFunction>();
 
-  private constructor(modules: readonly string[], queues: readonly string[]) {
+  private constructor(modules: readonly Addressed[], queues: readonly string[]) {
     this.modules = modules;
     this.queues = queues;
   }
 
   /** Imports the modules. @throws TypeError for a module's name; what a module throws when it is loaded */
-  static async load(modules: readonly string[]): Promise<ClusterFunctions> {
-    const names = modules.map(moduleName);
+  static async load(modules: readonly Addressed[]): Promise<ClusterFunctions> {
+    const names = modules.map(({ url }, k) => moduleName(url, k));
     for (const [k, name] of names.entries()) {
       if (names.indexOf(name) < k) {
         throw new TypeError(
@@ -45,8 +49,7 @@ export class ClusterFunctions {
 
   /** @throws UnknownJobFunctionError; TypeError for an export whose name can't be stored */
   of(fn: unknown): ClusterFunction {
-    const found = this.#byFunction.get(fn);
-    if (found === undefined) throw unknownFunction(fn, "Cluster.connect");
+    const found = this.#byFunction.get(fn) ?? this.#find(fn);
     checkStorable("the name of an export", found.label);
     return found;
   }
@@ -56,7 +59,22 @@ export class ClusterFunctions {
     return this.#byName.get(name);
   }
 
+  /** @throws UnknownJobFunctionError */
+  #find(fn: unknown): ClusterFunction {
+    for (const { name, functions } of this.#loaded) {
+      const id = functions.idOf(fn);
+      if (id === undefined) continue;
+      // Of another instance of the module.
+      const found = this.#byName.get(`${name}.${functions.nameOf(id)}`) as ClusterFunction;
+      this.#byFunction.set(fn, found);
+      return found;
+    }
+    const urlOf = (name: string) => this.#loaded.map(({ functions }) => functions.urlOf(name)).find((url) => url);
+    throw unknownFunction(fn, { urlOf }, "Cluster.connect");
+  }
+
   #add(module: string, functions: Functions): void {
+    this.#loaded.push({ name: module, functions });
     for (const [k, label] of functions.names.entries()) {
       const fn = functions.get(k + 1) as JobFunction;
       const known: ClusterFunction = { name: `${module}.${label}`, label, queue: queueOf(module), fn };

@@ -2,6 +2,7 @@
  * Says of a worker's jobs that they are worked at, from a thread of its own: user code may keep the main thread for longer
  * than a worker may be silent. Jobs run on other threads, so they go on meanwhile.
  */
+import { existsSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { hasInputType } from "../platform/host.js";
 import { programAt } from "../program.js";
@@ -53,7 +54,7 @@ export class Heartbeat {
   }
 
   #startThread(): Worker {
-    const program = programAt("./cluster/heartbeat-thread.js");
+    const program = programAt("./cluster/heartbeat-thread.js", existsSync);
     const options = { name: "heddle heartbeat", workerData: this.#start };
     const thread = hasInputType()
       ? new Worker(`import(${JSON.stringify(program.href)})`, { ...options, eval: true })

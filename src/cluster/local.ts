@@ -1,4 +1,5 @@
 /** A worker's own job system, which runs jobs of the cluster on all its threads. */
+import { existsSync } from "node:fs";
 import { JobFailedError, ShutdownError } from "../api/errors.js";
 import { failureOf } from "../api/failure-errors.js";
 import { Functions } from "../api/functions.js";
@@ -10,10 +11,10 @@ import { programAt } from "../program.js";
 import type { Failure } from "../values/failures.js";
 import type { Mark } from "./begin-log.js";
 import { BEGUN, type Execution, execute, executeAsynchronous, type Input, WAITING, WITHDRAWN } from "./execute.js";
-import type { ClusterFunctions } from "./functions.js";
+import type { Addressed, ClusterFunctions } from "./functions.js";
 import { type JobData, nameOf } from "./queues.js";
 
-export type LocalOptions = Omit<JobSystemOptions, "modules" | "maxJobs">;
+export type LocalOptions = Omit<JobSystemOptions, "modules" | "maxJobs" | "worker">;
 
 /** What came of a job: its result as text, or why it failed. */
 export type Ended = { readonly result: string } | { readonly failure: Failure };
@@ -53,8 +54,11 @@ export class LocalSystem {
     options: LocalOptions,
     report: (error: Error) => void,
   ): Promise<LocalSystem> {
-    const modules = [...functions.modules, programAt("./cluster/execute.js").href];
-    const numbers = await Functions.load(modules);
+    const sources = [...functions.modules, { url: programAt("./cluster/execute.js", existsSync).href }];
+    const numbers = await Functions.load(sources);
+    const modules = sources.map(({ url, module }: Addressed) =>
+      module === undefined ? url : ([url, module] as const),
+    );
     const system = await JobSystem.create({ ...options, modules });
     system.on("error", report);
     return new LocalSystem(system, functions, numbers, maxBytes, options.concurrency ?? CONCURRENT);

@@ -1,10 +1,15 @@
 /** What `Cluster.connect` is given, checked. */
-import { checkModules, checkWhole } from "../api/options.js";
+import { checkModules } from "../api/modules.js";
+import { checkWhole } from "../api/options.js";
+import type { Addressed } from "./functions.js";
 
 /** Options of `Cluster.connect`. */
 export interface ClusterOptions {
-  /** The modules whose exported functions are jobs: URLs, or absolute paths. A cluster knows each by its file's name. */
-  modules: readonly (URL | string)[];
+  /**
+   * The modules whose exported functions are jobs: URLs, or absolute paths. A cluster knows each by its file's name. Where the caller's
+   * import of one is another instance than heddle's, a pair of the URL and that import.
+   */
+  modules: readonly (URL | string | readonly [URL | string, object])[];
   /**
    * The PostgreSQL database, version 13 or newer, such as "postgres://user:password@host:5432/database". Without it,
    * the database is embedded: then everything runs in this process, which needs @electric-sql/pglite.
@@ -32,7 +37,7 @@ export interface ClusterOptions {
 }
 
 export interface CheckedClusterOptions {
-  readonly modules: readonly string[];
+  readonly modules: readonly Addressed[];
   readonly url: string | undefined;
   readonly directory: string | undefined;
   readonly schema: string;
@@ -71,7 +76,7 @@ export function checkClusterOptions(options: ClusterOptions): CheckedClusterOpti
   }
   if (typeof createSchema !== "boolean") throw new TypeError("createSchema must be true or false");
   if (maxValueBytes !== undefined) checkWhole("maxValueBytes", maxValueBytes, 1, MOST_BYTES);
-  const modules = checkModules(options.modules);
+  const modules = checkModules(options.modules) as readonly Addressed[];
   const keep = given === undefined ? undefined : checkKeep(given);
   return { modules, url, directory, schema, createSchema, maxValueBytes, keep };
 }

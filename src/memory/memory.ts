@@ -7,6 +7,13 @@
 import type { Words } from "../sync/words.js";
 import { H_REGIONS_END, type Layout, REGION_WORDS } from "./layout.js";
 
+/** Memory of one thread that grows as shared memory does. */
+class GrowableBuffer extends ArrayBuffer {
+  grow(bytes: number): void {
+    this.resize(bytes);
+  }
+}
+
 export class Memory implements Words {
   readonly buffer: SharedArrayBuffer;
   readonly layout: Layout;
@@ -20,11 +27,18 @@ export class Memory implements Words {
     this.#remake();
   }
 
-  /** @throws RangeError when the system does not give as much address space */
+  /**
+   * Memory for all threads of the layout. For one thread alone it need not be shared: some hosts have no memory that is.
+   *
+   * @throws RangeError when the system does not give as much address space
+   */
   static create(layout: Layout): Memory {
     let buffer: SharedArrayBuffer;
+    const length = layout.baseWords * 4;
+    const options = { maxByteLength: layout.maxWords * 4 };
     try {
-      buffer = new SharedArrayBuffer(layout.baseWords * 4, { maxByteLength: layout.maxWords * 4 });
+      if (layout.threads > 1) buffer = new SharedArrayBuffer(length, options);
+      else buffer = new GrowableBuffer(length, options) as ArrayBufferLike as SharedArrayBuffer;
     } catch (cause) {
       const mebibytes = Math.round((layout.maxWords * 4) / 2 ** 20);
       throw new RangeError(`cannot reserve ${mebibytes} MiB of address space; give a smaller maxJobs`, { cause });

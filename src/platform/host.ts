@@ -1,5 +1,6 @@
 /** The runtime that heddle runs on, as all above sees it: here Node, and Deno and Bun, which do as Node does. */
 export * from "./node/clock.js";
 export * from "./node/contexts.js";
+export * from "./node/modules.js";
 export * from "./node/opened.js";
 export * from "./node/threads.js";

@@ -45,7 +45,7 @@ export function overdraw(context: Context): number {
 /** Sets a ready job aside, whose rank is that of the context, which this thread cannot start now: for others, or if it is of the main thread, for later. */
 export function postpone(context: Context, slot: number, header: number): void {
   context.memory.i32[(slot << SLOT_LOG) + S_UNMET] = ASIDE | context.me;
-  (header & F_MAIN ? context.postponedHere : context.postponed).push(itemFor(context, slot));
+  (context.alone || header & F_MAIN ? context.postponedHere : context.postponed).push(itemFor(context, slot));
 }
 
 /** Makes the jobs that were set aside ready again. @returns whether there were any */

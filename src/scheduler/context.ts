@@ -17,7 +17,9 @@ import {
   BUSY,
   DOZING,
   H_EPOCH,
+  H_PRIORITIES,
   H_STATE,
+  HAD_MAIN,
   IDLE,
   INSIDE,
   type Layout,
@@ -31,6 +33,7 @@ import { Payloads } from "../memory/payloads.js";
 import { Pool } from "../memory/pool.js";
 import { Deque } from "../sync/deque.js";
 import { EventCount, TURNING } from "../sync/event-count.js";
+import { LoneEventCount } from "../sync/lone-event-count.js";
 import { Outstanding } from "./outstanding.js";
 import { Taken } from "./taken.js";
 
@@ -97,6 +100,10 @@ export class Context {
   readonly runner: Runner;
   /** With one worker: first-in first-out, and only the worker executes. */
   readonly fifo: boolean;
+  /** Without workers: this thread executes all jobs. */
+  readonly alone: boolean;
+  /** With one worker, or none: jobs become ready in the order in which they were linked and scheduled. */
+  readonly ordered: boolean;
   /** Handles have crossed threads here, so that others may look at our slots: see graph.ts. */
   pinning = false;
   /** Some link may have closed a cycle: see graph.ts. */
@@ -195,14 +202,18 @@ export class Context {
     this.low = levelAt(B_DEQUE_LOW, B_INNER_LOW);
     this.deque = this.normal.own;
     this.fifo = layout.threads === 2;
+    this.alone = layout.threads === 1;
+    this.ordered = this.fifo || this.alone;
     this.highFirst = [this.high, this.normal, this.low];
     this.normalFirst = [this.normal, this.low, this.high];
     this.lowFirst = [this.low, this.normal, this.high];
-    this.events = new EventCount(memory, layout.events, layout.threads);
+    this.events = new (this.alone ? LoneEventCount : EventCount)(memory, layout.events, layout.threads);
     this.runner = runner;
     this.concurrency = concurrency;
     this.victim = me;
     this.endStretch = () => endStretch(this);
+    // All jobs are the main thread's.
+    if (this.alone) memory.i32[H_PRIORITIES] = HAD_MAIN;
     this.pinning = memory.i32[this.block + B_CROSSED] === 1;
     this.searchers = Math.max(1, (layout.threads - 1) >> 1);
   }

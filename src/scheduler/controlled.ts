@@ -39,7 +39,7 @@ export function executeControlled(context: Context, slot: number, header: number
 
 /** Whether a job may start on this thread now: the main one, which watches the time and ends workers, starts none that it may have to end. */
 function mayStartHere(context: Context, slot: number, header: number): boolean {
-  if (context.me === MAIN) {
+  if (context.me === MAIN && !context.alone) {
     const control = controlOf(context, slot);
     if (context.memory.i32[control + C_LIMIT] > 0 || context.memory.i32[control + C_KILL] !== 0) return false;
   }

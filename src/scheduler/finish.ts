@@ -160,8 +160,8 @@ export function finishWhole(context: Context, slot: number): number {
   let appended = 0;
   // Closes the list against linkers. The owner leaves the slot alone until we are done with it.
   const before = Atomics.exchange(memory.i32, address + S_CONTINUATIONS, CLOSING);
-  // With one worker, jobs become ready in the order in which they were linked; else the order is nobody's concern.
-  let edge = context.fifo ? oldestFirst(context, before & EDGE_MASK) : before & EDGE_MASK;
+  // With one worker, or none, jobs become ready in the order in which they were linked; else the order is nobody's concern.
+  let edge = context.ordered ? oldestFirst(context, before & EDGE_MASK) : before & EDGE_MASK;
   while (edge !== 0) {
     const words = wordsOf(edge);
     memory.reach(words);

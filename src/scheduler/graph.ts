@@ -272,13 +272,13 @@ function walk(context: Context, slot: number): void {
 }
 
 function visitLater(context: Context, job: number): void {
-  if (context.fifo) stack.push(job);
+  if (context.ordered) stack.push(job);
   else frontier.push(job);
 }
 
 /** What `schedule` goes on with when `descend` has found `next`, or 0. */
 function nextToVisit(context: Context, next: number): number {
-  if (context.fifo) return next !== 0 ? next : (stack.pop() ?? 0);
+  if (context.ordered) return next !== 0 ? next : (stack.pop() ?? 0);
   if (next === 0) return frontier.pop();
   if (frontier.empty) return next;
   frontier.push(next);

@@ -153,11 +153,11 @@ function exhausted(): Error {
 function appendApart(context: Context, item: number): void {
   const slot = slotOf(item);
   const apart = context.memory.i32[(slot << SLOT_LOG) + S_FUNCTION] & F_APART;
-  if (apart === 0) {
-    appendAt(context, context.normal, item);
-  } else if (apart & F_MAIN) {
+  if (context.alone || apart & F_MAIN) {
     appendMainJob(context, item);
     context.apart |= F_MAIN;
+  } else if (apart === 0) {
+    appendAt(context, context.normal, item);
   } else {
     appendAt(context, apart & F_HIGH ? context.high : context.low, item);
     context.apart |= apart;
@@ -166,8 +166,8 @@ function appendApart(context: Context, item: number): void {
 
 /** Whether a job that one has made ready on this thread may run next here, before those that wait. */
 export function mayHandOff(context: Context, slot: number): boolean {
-  // With one worker, the order is promised.
-  if (context.fifo) return false;
+  // With one worker, or none, the order is promised.
+  if (context.ordered) return false;
   const { i32 } = context.memory;
   // A plain read, as in `append`: that of this job is seen, and if others' are seen late, they wait a little longer.
   const had = i32[H_PRIORITIES];

@@ -221,11 +221,13 @@ function spin(context: Context, target: Target): boolean {
 /** Sleeps, also where asynchronous jobs are to be gone on with and this thread holds some up. */
 function sleepUnlessVain(context: Context, target: Settleable, postponedSome: boolean, foreign: boolean): number {
   const blocked = isBlocked(context, postponedSome);
-  if (!blocked && spin(context, target)) return ON;
+  if (!blocked && !context.alone && spin(context, target)) return ON;
   if (context.state === DEAD) return LOST;
   const blocker = waitsForItself(context, target._slot);
   if (blocker !== 0) return blocker;
   if (foreign && mayTakeForeign(context)) return FOREIGN;
+  // Only this thread's event loop could go on with anything.
+  if (context.alone) return HOPELESS;
   if (blocked || abandonsSuspended(context)) return sleepBlocked(context, target, postponedSome, foreign);
   return sleep(context, target, foreign);
 }

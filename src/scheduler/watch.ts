@@ -42,7 +42,7 @@ export function watchNow(context: Context): void {
 function look(context: Context, now: number): void {
   const { memory, threads } = context;
   context.watched = now;
-  for (let thread = MAIN + 1; thread < threads; thread++) {
+  for (let thread = context.alone ? MAIN : MAIN + 1; thread < threads; thread++) {
     // Plain reads, here and of what follows: see invariant 4 in control.ts.
     let slot = memory.i32[memory.layout.blockOf(thread) + B_TIMED];
     for (let steps = 0; slot !== 0 && steps < MOST_STEPS; steps++) {

@@ -125,11 +125,21 @@ export class EventCount {
 
   /** As `commit`, but lets the thread's event loop run meanwhile: what runs in it may `cancel` the sleep, and then calls `resume`. */
   async commitAsync(me: number, state: number = TURNING): Promise<void> {
-    const { i32 } = this.#words;
-    const word = this.wordOf(me);
     // As in `commit`.
-    do await waitAsync(i32, word, state).value;
-    while (Atomics.load(i32, word) === state);
+    do await this.changed(me, state);
+    while (this.isIn(me, state));
+  }
+
+  /** Settles when this thread may be no longer in a state that it has announced. Its event loop runs meanwhile. */
+  async changed(me: number, state: number): Promise<void> {
+    // Compares under the engine's lock, as in `commit`: a notifier that has moved the word is not missed.
+    await waitAsync(this.#words.i32, this.wordOf(me), state).value;
+  }
+
+  /** Whether a thread is in this state. */
+  isIn(thread: number, state: number): boolean {
+    // Pairs with the notifier's compare-exchange.
+    return Atomics.load(this.#words.i32, this.wordOf(thread)) === state;
   }
 
   /** Lets `commitAsync` of this thread, whose sleep was cancelled meanwhile, return. */
@@ -202,8 +212,8 @@ export class EventCount {
 
   /** Whether `thread` neither waits nor listens: if it did, it has been woken, or has taken that back. */
   isAwake(thread: number): boolean {
-    // Pairs with the notifier's compare-exchange: a thread that is about to go on counts as awake.
-    return Atomics.load(this.#words.i32, this.wordOf(thread)) === AWAKE;
+    // A thread that is about to go on counts as awake.
+    return this.isIn(thread, AWAKE);
   }
 
   /** How many threads wait, also so that their event loop turns; may be too high for a moment, never too low. */

@@ -1,5 +1,6 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import * as threads from "node:worker_threads";
 import type { Job } from "heddle";
 import { group, run, spawn } from "heddle/job";
 /** Job functions for the tests. */
@@ -280,4 +281,8 @@ export function bytesLeft(): number {
   setFlagsFromString("--expose-gc");
   runInNewContext("gc")();
   return process.memoryUsage().arrayBuffers;
+}
+/** What the thread was started with. */
+export function surroundings(): [readonly string[], string | undefined, string | undefined] {
+  return [process.execArgv, process.env.LOOM, (threads as { threadName?: string }).threadName];
 }

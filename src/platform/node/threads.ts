@@ -1,4 +1,5 @@
 /** Threads, their messages, received synchronously too, and what they print. */
+import { existsSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { setTimeout } from "node:timers";
 import threads, {
@@ -7,6 +8,7 @@ import threads, {
   type ResourceLimits,
   receiveMessageOnPort,
   Worker,
+  type WorkerOptions,
 } from "node:worker_threads";
 import { programAt } from "../../program.js";
 import { keepAlive } from "./clock.js";
@@ -20,24 +22,57 @@ const { exit } = process;
 /** Room on each worker's stack for jobs that wait inside jobs, in MiB. */
 const STACK_MEBIBYTES = 16;
 
+/** What the user's own `worker` is called with; all of it is for `new Worker`. */
+export interface StartOptions extends WorkerOptions {
+  readonly name: string;
+  /** What browsers ask for, as the file is a module; Node does not look at it. */
+  readonly type: "module";
+}
+
+/** How the threads of a system are started. */
+export interface ThreadOptions {
+  /** What inspectors and `ps` show: this, and the thread's number. */
+  readonly name: string;
+  readonly resourceLimits: ResourceLimits;
+  readonly execArgv: readonly string[] | undefined;
+  readonly env: WorkerOptions["env"];
+  /** Starts the user's own program, which calls `serve`. */
+  readonly worker: ((options: StartOptions) => unknown) | undefined;
+}
+
 /**
- * Starts a thread that runs this package's worker module. It takes over the options of this process, all of which Node accepts so;
- * of those that are given to it as `execArgv` Node refuses many.
+ * Starts a thread that runs jobs. Without `execArgv` it takes over the options of this process, all of which Node accepts so; of those
+ * that are given to it Node refuses many.
  *
- * @param limits for its memory
+ * @throws TypeError when `worker` gives something else than a thread; an Error when this package's own program is not there; what
+ * Node throws, or `worker`
  */
-export function startThread(name: string, data: unknown, transfer: MessagePort[], limits: ResourceLimits): Worker {
-  const program = programAt("./worker.js");
-  const options = {
-    name,
+export function startThread(me: number, data: unknown, transfer: MessagePort[], how: ThreadOptions): Worker {
+  const { name, resourceLimits, execArgv, env, worker } = how;
+  const options: StartOptions = {
+    name: `${name} ${me}`,
+    type: "module",
     workerData: data,
     transferList: transfer,
-    resourceLimits: { stackSizeMb: STACK_MEBIBYTES, ...limits },
+    resourceLimits: { stackSizeMb: STACK_MEBIBYTES, ...resourceLimits },
+    ...(execArgv !== undefined && { execArgv: [...execArgv] }),
+    ...(env !== undefined && { env }),
   };
+  if (worker !== undefined) return checkThread(worker(options));
+  const program = programAt("./thread.js", existsSync);
   // With --input-type, Node refuses a program that is a file, and takes one that is a text.
   return hasInputType()
     ? new Worker(`import(${JSON.stringify(program.href)})`, { ...options, eval: true })
     : new Worker(program, options);
+}
+
+/** Of any copy of the module, also one that a test runner has put in its place. */
+function checkThread(thread: unknown): Worker {
+  const { on, terminate } = (thread ?? {}) as Partial<Worker>;
+  if (typeof on === "function" && typeof terminate === "function") return thread as Worker;
+  throw new TypeError(
+    `worker must return a Worker of node:worker_threads, such as new Worker(new URL("./jobs.worker.js", import.meta.url), options), not ${thread === null ? "null" : typeof thread}`,
+  );
 }
 
 /** Whether Node refuses, on a thread, a program that is a file. */
@@ -45,9 +80,14 @@ export function hasInputType(): boolean {
   return [...process.execArgv, process.env.NODE_OPTIONS ?? ""].some((option) => option.includes("--input-type"));
 }
 
-/** Takes what `startThread` has given to this thread. After that `workerData` is undefined, as for a worker that was given none. */
-export function takeStartData(): unknown {
-  const data = threads.workerData;
+/**
+ * Takes what `startThread` has given to this thread. After that `workerData` is undefined, as for a worker that was given none.
+ *
+ * @param isStart whether it is that, and not what the user has given to a thread of his own
+ */
+export function takeStartData<T>(isStart: (data: unknown) => data is T): T | undefined {
+  const data: unknown = threads.workerData;
+  if (!isStart(data)) return undefined;
   Object.assign(threads, { workerData: undefined });
   syncBuiltinESMExports();
   return data;
