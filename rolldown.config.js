@@ -1,33 +1,46 @@
-/** What users install: an entry each and what they share, as every file that a thread loads makes its start slower. */
+/**
+ * What users install: a file for each entry and what they share, as every file that a thread loads makes its start slower. In `cjs`
+ * the same for `require`.
+ */
+import { cpSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { defineConfig } from "rolldown";
 
-export default defineConfig({
-  input: {
-    index: "build/src/entries/index.js",
-    job: "build/src/entries/job.js",
-    cluster: "build/src/cluster.js",
-    worker: "build/src/entries/worker.js",
-    thread: "build/src/thread.js",
-    "cluster/execute": "build/src/cluster/execute.js",
-    "cluster/heartbeat-thread": "build/src/cluster/heartbeat-thread.js",
-    "cli/heddle": "build/src/cli/heddle.js",
-  },
+const input = {
+  index: "build/src/entries/index.js",
+  job: "build/src/entries/job.js",
+  worker: "build/src/entries/worker.js",
+  thread: "build/src/thread.js",
+  cluster: "build/src/cluster.js",
+  "cluster/execute": "build/src/cluster/execute.js",
+  "cluster/heartbeat-thread": "build/src/cluster/heartbeat-thread.js",
+};
+/** What every thread loads: without what only clusters need. */
+const CORE = /build\/src\/((house|index|job|program|version|worker)\.js|(api|values|scheduler|memory|sync|platform)\/(?!encoding))/;
+const common = {
   platform: "node",
   // Optional peers, which the user installs.
   external: ["pg-boss", "@electric-sql/pglite"],
-  output: {
-    dir: "dist",
-    entryFileNames: "[name].js",
-    // Beside the entries: see src/program.ts.
-    chunkFileNames: "[name].chunk.js",
-    codeSplitting: {
-      // Without what only clusters need.
-      groups: [
-        {
-          name: "core",
-          test: /build\/src\/((house|index|job|program|version|worker)\.js|(api|values|scheduler|memory|sync|platform)\/(?!encoding))/,
-        },
-      ],
-    },
+};
+const output = {
+  entryFileNames: "[name].js",
+  // Beside the entries: see src/program.ts.
+  chunkFileNames: "[name].chunk.js",
+  codeSplitting: { groups: [{ name: "core", test: CORE }] },
+};
+
+/** Types of their own for `require`: those beside ESM are taken for ESM. */
+const types = {
+  name: "types for CommonJS",
+  writeBundle() {
+    for (const name of readdirSync("dist", { recursive: true })) {
+      if (name.endsWith(".d.ts") && !name.startsWith("cjs")) cpSync(join("dist", name), join("dist", "cjs", name));
+    }
+    writeFileSync("dist/cjs/package.json", '{ "type": "commonjs" }\n');
   },
-});
+};
+
+export default defineConfig([
+  { ...common, input: { ...input, "cli/heddle": "build/src/cli/heddle.js" }, output: { ...output, dir: "dist" } },
+  { ...common, input, output: { ...output, dir: "dist/cjs", format: "cjs" }, plugins: [types] },
+]);

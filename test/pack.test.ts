@@ -1,7 +1,7 @@
 /** The package as others get it: packed, installed in an empty folder, and used in every way that it promises. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before } from "node:test";
@@ -50,7 +50,9 @@ test("the package holds what is built and what is to be read, and nothing else",
   for (const expected of ["package.json", "README.md", "LICENSE", "CHANGELOG.md", "dist/index.js", "dist/index.d.ts"]) {
     assert.ok(paths.includes(expected), `${expected} is missing`);
   }
-  const others = paths.filter((path) => path.includes("/") && !/^(dist\/.*\.(js|d\.ts)|docs\/.*)$/.test(path));
+  const others = paths.filter(
+    (path) => path.includes("/") && !/^(dist\/(cjs\/package\.json|.*\.(js|d\.ts))|docs\/.*)$/.test(path),
+  );
   assert.deepEqual(others, []);
 });
 
@@ -78,20 +80,83 @@ test("a job runs from plain JavaScript", () => {
 test("a job runs from CommonJS, with a module given by its absolute path", () => {
   write({
     "work.cjs": `
+const { run } = require("heddle/job");
 exports.add = function add(a, b) { return a + b; };
+exports.twice = function twice(n) { return run(exports.add, n, n).wait(); };
+exports.mixed = async (n) => (await import("heddle/job")).run(exports.add, n, 1);
 `,
     "main.cjs": `
 const { JobSystem } = require("heddle");
 const work = require("./work.cjs");
 async function main() {
   const jobs = await JobSystem.create({ threads: 2, modules: [require.resolve("./work.cjs")] });
-  console.log(await jobs.run(work.add, 3, 4));
+  console.log(await jobs.run(work.add, 3, 4), await jobs.run(work.twice, 5), await jobs.run(work.mixed, 6));
+  console.log(JobSystem === (await import("heddle")).JobSystem);
   await jobs.shutdown();
 }
 main();
 `,
   });
-  assert.equal(run(process.execPath, ["main.cjs"], app), "7\n");
+  assert.equal(run(process.execPath, ["main.cjs"], app), "7 10 7\ntrue\n");
+});
+
+test("each entry gives what its types say, and the version is that of the package", async () => {
+  for (const entry of ["index", "job", "worker"]) {
+    const bundled: object = await import(`${root}/dist/${entry}.js`);
+    const typed: object = await import(`${root}/build/src/${entry}.js`);
+    assert.deepEqual(Object.keys(bundled).sort(), Object.keys(typed).sort());
+  }
+  const { VERSION } = await import(`${root}/build/src/version.js`);
+  assert.equal(VERSION, JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version);
+});
+
+/** Installs another copy of heddle under another name. */
+function copyAs(name: string, version?: string): void {
+  const installed = join(app, "node_modules", "heddle");
+  const copy = join(app, "node_modules", name);
+  cpSync(installed, copy, { recursive: true, dereference: true });
+  if (version === undefined) return;
+  const { version: ours } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8")) as { version: string };
+  const core = join(copy, "dist", "core.chunk.js");
+  writeFileSync(core, readFileSync(core, "utf8").replaceAll(ours, version));
+}
+
+test("copies of one version are one, in a job too; one of another version is refused by name", () => {
+  copyAs("heddle-again");
+  copyAs("heddle-older", "0.0.7");
+  write({
+    "copies-work.js": `
+import { Channel } from "heddle-again";
+import { run } from "heddle-again/job";
+import { run as runByOlder } from "heddle-older/job";
+export function add(a, b) { return a + b; }
+export function twice(n) { return run(add, n, n).wait(); }
+export function isChannel(value) { return value instanceof Channel; }
+export function older() { return runByOlder(add, 1, 2).wait(); }
+`,
+    "copies.js": `
+import { Channel, JobFailedError, JobSystem } from "heddle";
+import * as again from "heddle-again";
+import * as older from "heddle-older";
+import * as work from "./copies-work.js";
+const modules = [new URL("./copies-work.js", import.meta.url)];
+console.log(again.JobSystem === JobSystem, older.JobSystem === JobSystem);
+const jobs = await JobSystem.create({ threads: 1, modules });
+console.log(await jobs.run(work.twice, 4), await jobs.run(work.isChannel, new Channel({ capacity: 1 })));
+console.log(await jobs.run(work.older).catch((error) => error instanceof again.JobFailedError && error.cause.message));
+await jobs.shutdown();
+const others = await older.JobSystem.create({ threads: 1, modules });
+console.log(await others.run(work.older), (await others.run(work.twice, 1).catch((error) => error)).cause.message);
+await others.shutdown();
+`,
+  });
+  const refused = (here: string, there: string) =>
+    `"heddle/job" is of heddle ${here}, and the system that runs this job of heddle ${there}; install one version: npm ls heddle shows who brings which`;
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+  assert.equal(
+    run(process.execPath, ["copies.js"], app),
+    ["true false", "8 true", refused("0.0.7", version), `3 ${refused(version, "0.0.7")}`, ""].join("\n"),
+  );
 });
 
 const TYPED = {
@@ -176,8 +241,8 @@ test("publint finds no fault with the package", async () => {
   );
 });
 
-test("the types are right in every way of resolving them that ESM packages support", () => {
+test("the types are right in every way of resolving them", () => {
   const cli = join(root, "node_modules", "@arethetypeswrong", "cli");
   const { bin } = JSON.parse(readFileSync(join(cli, "package.json"), "utf8")) as { bin: { attw: string } };
-  run(process.execPath, [join(cli, bin.attw), tarball, "--profile", "esm-only", "--no-emoji", "--no-color"], root);
+  run(process.execPath, [join(cli, bin.attw), tarball, "--profile", "strict", "--no-emoji", "--no-color"], root);
 });

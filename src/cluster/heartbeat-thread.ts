@@ -118,15 +118,19 @@ async function beat(backoff: Backoff): Promise<void> {
   }
 }
 
-const backoff = new Backoff();
-while (!ending) {
-  try {
-    await beat(backoff);
-  } catch (error) {
-    // Messages carry no code.
-    tell({ error: error as Error, code: (error as { code?: unknown }).code });
-    await rest(Math.min(backoff.next(), every));
+async function main(): Promise<void> {
+  const backoff = new Backoff();
+  while (!ending) {
+    try {
+      await beat(backoff);
+    } catch (error) {
+      // Messages carry no code.
+      tell({ error: error as Error, code: (error as { code?: unknown }).code });
+      await rest(Math.min(backoff.next(), every));
+    }
   }
+  // Nothing is left but the goodbye to the database.
+  port.close();
 }
-// Nothing is left but the goodbye to the database.
-port.close();
+
+void main();

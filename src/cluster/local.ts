@@ -54,6 +54,8 @@ export class LocalSystem {
     options: LocalOptions,
     report: (error: Error) => void,
   ): Promise<LocalSystem> {
+    // Whose main thread ran jobs would not hear of the database meanwhile.
+    if (options.threads === 0) throw new RangeError("threads must be a whole number from 1 to 256, not 0");
     const sources = [...functions.modules, { url: programAt("./cluster/execute.js", existsSync).href }];
     const numbers = await Functions.load(sources);
     const modules = sources.map(({ url, module }: Addressed) =>

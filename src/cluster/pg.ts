@@ -48,7 +48,7 @@ export interface Pg {
 
 /** Where pg is: found from pg-boss, as package managers need not let anybody else have it. */
 export function addressOfPg(): string {
-  return createRequire(import.meta.resolve("pg-boss")).resolve("pg");
+  return createRequire(createRequire(import.meta.url).resolve("pg-boss")).resolve("pg");
 }
 
 /** @param address as `addressOfPg` gives it */
