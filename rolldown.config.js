@@ -16,7 +16,8 @@ const input = {
   "cluster/heartbeat-thread": "build/src/cluster/heartbeat-thread.js",
 };
 /** What every thread loads: without what only clusters need. */
-const CORE = /build\/src\/((house|index|job|program|version|worker)\.js|(api|values|scheduler|memory|sync|platform)\/(?!encoding))/;
+const CORE =
+  /build\/src\/((house|index|job|program|version|worker)\.js|(api|values|scheduler|memory|sync|platform)\/(?!encoding))/;
 const common = {
   platform: "node",
   // Optional peers, which the user installs.
