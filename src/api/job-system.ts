@@ -1,6 +1,5 @@
-import { EventEmitter } from "node:events";
 import { layoutFor, STOPPING } from "../memory/layout.js";
-import { asMicrotask, nextTurn, runIn, turn } from "../platform/host.js";
+import { asMicrotask, EventEmitter, nextTurn, runIn, turn } from "../platform/host.js";
 import { MAIN } from "../scheduler/context.js";
 import { mainJobsToRun } from "../scheduler/main-loop.js";
 import { giveUp, stopWorkers } from "../scheduler/worker-loop.js";

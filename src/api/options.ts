@@ -1,7 +1,6 @@
 /** What `JobSystem.create` is given, checked. */
 
-import { availableParallelism } from "node:os";
-import type { ResourceLimits, StartOptions, ThreadOptions } from "../platform/host.js";
+import { availableParallelism, type ResourceLimits, type StartOptions, type ThreadOptions } from "../platform/host.js";
 import type { MemberOptions } from "./member.js";
 import { checkModules, type JobModule, type Source } from "./modules.js";
 

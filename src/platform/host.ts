@@ -3,4 +3,8 @@ export * from "./node/clock.js";
 export * from "./node/contexts.js";
 export * from "./node/modules.js";
 export * from "./node/opened.js";
+export * from "./node/serializer.js";
+export * from "./node/system.js";
+export * from "./node/text.js";
 export * from "./node/threads.js";
+export * from "./node/types.js";

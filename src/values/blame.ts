@@ -1,5 +1,5 @@
 /** Why a value cannot be cloned, and where in it. */
-import { types } from "node:util";
+import { types } from "../platform/host.js";
 import { describe, isInstance, isTooDeep } from "./describe.js";
 import { TooLarge } from "./room.js";
 import type { Serializer } from "./serializer.js";

@@ -4,9 +4,19 @@
  * of content. A number that is not a number is stored as the usual NaN.
  */
 
-import { types } from "node:util";
-import v8 from "node:v8";
-import { bufferOf, gettersFor, isDerived, makeView, offsetOf, TRACKING, viewType } from "./views.js";
+import { tracksLength, types } from "../platform/host.js";
+import { isTracking as tracksResizable } from "./encoding/tracking.js";
+import {
+  bufferOf,
+  byteLengthOf,
+  elementSize,
+  gettersFor,
+  isDerived,
+  makeView,
+  offsetOf,
+  TRACKING,
+  viewType,
+} from "./views.js";
 
 /** The tag, as the signed upper word of a cell, and its mask. */
 export const TAG = 0xfffc0000 | 0;
@@ -89,23 +99,14 @@ function isTracking(view: ArrayBufferView): boolean {
   if (!isResizable(buffer)) return false;
   let known = tracking.get(view);
   if (known === undefined) {
-    known = new Prober().tracks(view);
+    known = tracksLength(view) ?? seemsToTrack(view, buffer);
     tracking.set(view, known);
   }
   return known;
 }
 
-/** Only the serialiser tells whether a view tracks its buffer's length: a bit of the last byte that it writes of a view. */
-class Prober extends v8.Serializer {
-  tracks(view: ArrayBufferView): boolean {
-    this.writeHeader();
-    this.writeValue(view);
-    const bytes = this.releaseBuffer();
-    return ((bytes.at(-1) as number) & 1) !== 0;
-  }
-
-  /** Called by the serialiser for a shared buffer. */
-  _getSharedArrayBufferId(): number {
-    return 0;
-  }
+/** Where only the language tells, which never does of shared memory: what reaches to the end of that counts as tracking. */
+function seemsToTrack(view: ArrayBufferView, buffer: ArrayBufferLike): boolean {
+  if (!isShared(buffer)) return tracksResizable(view);
+  return offsetOf(view) + byteLengthOf(view) + elementSize(viewType(view)) > buffer.byteLength;
 }

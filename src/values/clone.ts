@@ -1,200 +1,41 @@
 /**
- * Structured clones in shared memory, made by the runtime's own serialiser (`node:v8`): it is exactly
- * the structured clone algorithm, so nothing is silently changed or left out. What that serialiser cannot write, it
- * hands to us as views: views on shared memory inside a value go by reference, and so do host objects (see `spine.ts`).
+ * Structured clones in shared memory: made by the runtime's own serialiser where it has one, as that is faster for objects, else
+ * in heddle's own encoding.
  */
-import v8 from "node:v8";
 import { LARGEST_PAYLOAD } from "../memory/payloads.js";
-import { isResizable, isShared, plainView, viewLength } from "./boxes.js";
-import { exceptionOf, isCarried, isDOMException, reasonAgainstHost } from "./natures.js";
-import { NoRoom, TooLarge } from "./room.js";
-import type { ObjectNumbers, SharedObject } from "./shared-objects.js";
-import { Spine } from "./spine.js";
-import { isPlain, survey } from "./survey.js";
-import { isPooled, makeView, viewType } from "./views.js";
-
-/** What the serialiser hands to us: the bytes under a view, … */
-const COPIED_VIEW = 0;
-/** … a view on shared memory, by number, … */
-const SHARED_VIEW = 1;
-/** … a view on a buffer that others share with it, or that may be resized, which is written as a whole, … */
-const WHOLE_VIEW = 2;
-/** … a host object, by number, … */
-const HOST_OBJECT = 3;
-/** … or the parts of a DOMException. */
-const EXCEPTION = 4;
-
-const NONE: ReadonlySet<object> = new Set();
+import * as engine from "./clone-by-engine.js";
+import { decode } from "./encoding/reader.js";
+import { encode } from "./encoding/writer.js";
+import type { Serializer } from "./serializer.js";
+import type { ObjectNumbers } from "./shared-objects.js";
 
 /** Makes bytes of values and values of bytes. */
-export class Cloner {
+export class Cloner implements Serializer {
   readonly #objects: ObjectNumbers | undefined;
+  readonly #byEngine: boolean;
 
-  /** @param objects how views on shared memory go by reference; without it they are copied */
-  constructor(objects?: ObjectNumbers) {
+  /**
+   * @param objects how views on shared memory go by reference; without it they are copied
+   * @param byEngine whether the runtime's own serialiser is used, if it has one
+   */
+  constructor(objects?: ObjectNumbers, byEngine = true) {
     this.#objects = objects;
+    this.#byEngine = byEngine && engine.isThere;
   }
 
-  /** @throws whatever the serialiser throws when a part cannot be cloned; TooLarge */
+  /** @throws DataCloneError (a DOMException) and others, when a part cannot be cloned; TooLarge */
   serialize(value: unknown): Uint8Array {
-    if (typeof value !== "object" || value === null || looksPlain(value)) {
-      return this.#write(new SharingSerializer(this.#objects, NONE), value);
-    }
-    let { repeated, odd } = survey(value);
-    if (!odd) return this.#write(new SharingSerializer(this.#objects, repeated), value);
-    const spine = new Spine(this.#objects?.ports === true);
-    const copy = spine.copy(value) as object;
-    // With what getters have given.
-    repeated = survey(copy).repeated;
-    return this.#write(new SharingSerializer(this.#objects, repeated, spine.hosts), copy);
-  }
-
-  #write(serializer: SharingSerializer, value: unknown): Uint8Array {
-    try {
-      serializer.writeHeader();
-      serializer.writeValue(value);
-      return serializer.releaseBuffer();
-    } catch (error) {
-      for (const number of serializer.departed ?? []) this.#objects?.end(number);
-      throw error;
-    }
+    if (this.#byEngine) return engine.serialize(value, this.#objects);
+    return encode(value, { maxBytes: LARGEST_PAYLOAD, numbers: this.#objects });
   }
 
   /** @param again whether the bytes are to be read another time: their shared objects then go on travelling */
   deserialize(bytes: Uint8Array, again = false): unknown {
-    const deserializer = new SharingDeserializer(bytes, this.#objects, again);
-    deserializer.readHeader();
-    return deserializer.readValue();
-  }
-}
-
-function looksPlain(value: object): boolean {
-  try {
-    return isPlain(value);
-  } catch {
-    // A proxy, which the serialiser refuses.
-    return false;
-  }
-}
-
-class SharingSerializer extends v8.Serializer {
-  /** The numbers of what has departed with the value, if anything. */
-  departed: number[] | undefined;
-  readonly #objects: ObjectNumbers | undefined;
-  readonly #repeated: ReadonlySet<object>;
-  readonly #hosts: ReadonlyMap<object, object> | undefined;
-
-  /**
-   * @param repeated buffers that are in the value more than once
-   * @param hosts the host objects that views in the value stand for
-   */
-  constructor(objects: ObjectNumbers | undefined, repeated: ReadonlySet<object>, hosts?: ReadonlyMap<object, object>) {
-    super();
-    this.#objects = objects;
-    this.#repeated = repeated;
-    this.#hosts = hosts;
-    (
-      this as unknown as { _setTreatArrayBufferViewsAsHostObjects(on: boolean): void }
-    )._setTreatArrayBufferViewsAsHostObjects(true);
-  }
-
-  /** Called by the serialiser for every view, and for host objects that are not made in JavaScript. */
-  _writeHostObject(object: object): void {
-    const host = this.#hosts?.get(object);
-    if (host !== undefined) this.#writeHost(host);
-    else if (ArrayBuffer.isView(object)) this.#writeView(object);
-    else if (this.#objects?.ports && isCarried(object)) this.#writeHost(object);
-    else throw this._getDataCloneError(reasonAgainstHost(object));
-  }
-
-  #writeHost(host: object): void {
-    if (isDOMException(host)) {
-      this.writeUint32(EXCEPTION);
-      this.writeValue([host.name, host.message, host.stack]);
-    } else {
-      this.writeUint32(HOST_OBJECT);
-      this.#depart(host);
-    }
-  }
-
-  #writeView(given: ArrayBufferView): void {
-    const view = plainView(given);
-    const { buffer } = view;
-    if (isShared(buffer) && this.#objects !== undefined) {
-      this.#begin(SHARED_VIEW, view);
-      this.#depart(buffer);
-      this.#writeExtent(view);
-    } else if (!isShared(buffer) && (isResizable(buffer) || (this.#repeated.has(buffer) && !isPooled(given)))) {
-      this.#begin(WHOLE_VIEW, view);
-      this.#writeExtent(view);
-      this.writeValue(buffer);
-    } else {
-      if (view.byteLength > LARGEST_PAYLOAD) throw new TooLarge(view.byteLength);
-      this.#begin(COPIED_VIEW, view);
-      this.writeUint32(view.byteLength);
-      this.writeRawBytes(new Uint8Array(buffer, view.byteOffset, view.byteLength));
-    }
-  }
-
-  #begin(kind: number, view: ArrayBufferView): void {
-    this.writeUint32(kind);
-    this.writeUint32(viewType(view));
-  }
-
-  #writeExtent(view: ArrayBufferView): void {
-    this.writeDouble(view.byteOffset);
-    this.writeDouble(viewLength(view));
-  }
-
-  #depart(object: SharedObject): void {
-    const number = this.#objects?.depart(object) ?? 0;
-    if (number === 0) throw new NoRoom();
-    this.departed ??= [];
-    this.departed.push(number);
-    this.writeUint32(number);
-  }
-
-  /** Called by the serialiser to make the error for what cannot be cloned. */
-  _getDataCloneError(message: string): Error {
-    return new DOMException(message, "DataCloneError");
-  }
-}
-
-class SharingDeserializer extends v8.Deserializer {
-  readonly #objects: ObjectNumbers | undefined;
-  readonly #again: boolean;
-
-  constructor(bytes: Uint8Array, objects: ObjectNumbers | undefined, again: boolean) {
-    super(bytes);
-    this.#objects = objects;
-    this.#again = again;
-  }
-
-  _readHostObject(): object {
-    const kind = this.readUint32();
-    if (kind === HOST_OBJECT) return this.#arrive();
-    if (kind === EXCEPTION) {
-      const [name, message, stack] = this.readValue() as [string, string, string];
-      return exceptionOf(name, message, stack);
-    }
-    const type = this.readUint32();
-    if (kind === SHARED_VIEW) {
-      const buffer = this.#arrive() as SharedArrayBuffer;
-      return makeView(type, buffer, this.readDouble(), this.readDouble());
-    }
-    if (kind === WHOLE_VIEW) {
-      const offset = this.readDouble();
-      const length = this.readDouble();
-      return makeView(type, this.readValue() as ArrayBuffer, offset, length);
-    }
-    const bytes = this.readRawBytes(this.readUint32());
-    const copy = new Uint8Array(bytes);
-    const whole = makeView(type, copy.buffer, 0, 0) as Uint8Array;
-    return makeView(type, copy.buffer, 0, copy.byteLength / (whole.BYTES_PER_ELEMENT ?? 1));
-  }
-
-  #arrive(): SharedObject {
-    const number = this.readUint32();
-    return (this.#again ? this.#objects?.find(number) : this.#objects?.arrive(number)) as SharedObject;
+    if (this.#byEngine) return engine.deserialize(bytes, this.#objects, again);
+    // A copy that is not shared, as some runtimes decode no text in shared memory.
+    return decode(
+      bytes.slice(),
+      this.#objects && (again ? this.#objects.find : this.#objects.arrive).bind(this.#objects),
+    );
   }
 }

@@ -1,5 +1,5 @@
 /** What can be said of any value at all: looking at a stranger's value may throw, also in `instanceof` and `String`. */
-import { isNativeError } from "./host-types.js";
+import { types } from "../platform/host.js";
 
 /** `String(value)`, or what else can be said of a value that does not become a string. */
 export function describe(value: unknown): string {
@@ -21,7 +21,7 @@ export function isInstance<T>(value: unknown, type: abstract new (...args: never
 
 /** Whether it is an error, of whatever realm. */
 export function isError(value: unknown): value is Error {
-  return isNativeError(value) || isInstance(value, Error);
+  return types.isNativeError(value) || isInstance(value, Error);
 }
 
 /** Whether the runtime has run out of stack while it copied or read a value. */

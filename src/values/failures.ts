@@ -2,8 +2,9 @@
  * Failures in shared memory: what a job threw (see thrown.ts), the name of the job function, and whether the job
  * itself failed or something before it. A failure may be read more than once, so nothing in it goes by reference.
  */
-import { Buffer } from "node:buffer";
+
 import type { Payloads } from "../memory/payloads.js";
+import { readText, writeText } from "../platform/host.js";
 import { isInstance } from "./describe.js";
 import { NewerFormatError } from "./newer-format.js";
 import type { Serializer } from "./serializer.js";
@@ -33,21 +34,24 @@ const NAME = 5;
 
 /** The failure, as bytes, of a job that did not run, as one before it failed. @param first the bytes of that failure */
 export function dependentToBytes(job: string, first: Uint8Array): Uint8Array {
-  const name = Buffer.from(job, "utf16le");
-  const bytes = Buffer.alloc(NAME + name.length + first.length);
+  const length = 2 * job.length;
+  const bytes = new Uint8Array(NAME + length + first.length);
   bytes[0] = DEPENDENT;
-  bytes.writeUInt32LE(name.length, 1);
-  bytes.set(name, NAME);
-  bytes.set(first, NAME + name.length);
+  viewOf(bytes).setUint32(1, length, true);
+  writeText(bytes.subarray(NAME, NAME + length), job, false);
+  bytes.set(first, NAME + length);
   return bytes;
 }
 
 /** Takes apart what `dependentToBytes` has made. @returns undefined for the bytes of another failure */
 export function dependentFromBytes(bytes: Uint8Array): { job: string; first: Uint8Array } | undefined {
   if (bytes[0] !== DEPENDENT) return undefined;
-  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const end = NAME + all.readUInt32LE(1);
-  return { job: all.toString("utf16le", NAME, end), first: bytes.subarray(end) };
+  const end = NAME + viewOf(bytes).getUint32(1, true);
+  return { job: readText(bytes.subarray(NAME, end), false), first: bytes.subarray(end) };
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
 }
 
 /** A failure as bytes. */

@@ -2,7 +2,7 @@
  * A copy of a value in which host objects, which the serialiser cannot write, are replaced by views, which it hands to us.
  * Whatever the serialiser has a way of its own for stays as it is; each getter is called once, and what it gave is kept.
  */
-import { types } from "node:util";
+import { types } from "../platform/host.js";
 import { HOST, isCarried, isDOMException, natureOf, OF_LANGUAGE, reasonAgainstHost } from "./natures.js";
 import { isAtomic } from "./survey.js";
 

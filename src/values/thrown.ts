@@ -5,7 +5,7 @@
  * Jobs throw anything: every look at it may throw, and errors may refer to each other in circles. An error that goes from
  * job to job gains a cause with each; so texts, parts and causes are kept up to a limit, from both ends.
  */
-import { types } from "node:util";
+import { types } from "../platform/host.js";
 import { describe, isError, isTooDeep, shortened } from "./describe.js";
 import { exceptionOf, isDOMException } from "./natures.js";
 import type { Serializer } from "./serializer.js";

@@ -57,6 +57,10 @@ export const EXCEPTION = 22;
 export const BUFFER = 23;
 /** A byte, the type's place in `VIEWS`; varints: the buffer's number, the offset in bytes, and the length in elements and one more, or 0 if the view tracks its buffer's. */
 export const VIEW = 24;
+/** Between threads only. A view on shared memory: a byte, as of `VIEW`; varints: the memory's number, the offset in bytes, and the length in elements and one more, or 0 if it tracks. */
+export const SHARED_VIEW = 25;
+/** Between threads only. An object of the runtime: its number. */
+export const HOST_OBJECT = 26;
 /** The least tag of an ASCII text of less than 64 characters: the number of them is added. */
 export const SHORT_TEXT = 0x40;
 /** The least tag of a whole number below 128: it is added. */

@@ -1,6 +1,7 @@
-/** What an object is, whatever its prototype says, with nothing but the language (see `host-types.ts` for the rest). */
+/** What an object is, whatever its prototype says, with nothing but the language (the runtime says the rest). */
+
+import { types } from "../../platform/host.js";
 import { isTooDeep } from "../describe.js";
-import { isNativeError, isProxy } from "../host-types.js";
 import { HOST, isNative, lookUp, OF_LANGUAGE } from "../natures.js";
 
 /** Its own properties are all that there is to it. */
@@ -43,7 +44,7 @@ const TOLD = /^(Array|DataView|.*Array|.*Error)$/;
 const known = new WeakMap<object, number | string>();
 
 export function kindOf(value: object): number {
-  if (isProxy(value)) return CLOSED;
+  if (types.isProxy(value)) return CLOSED;
   if (Array.isArray(value)) return ARRAY;
   if (ArrayBuffer.isView(value)) return ARRAY_VIEW;
   const prototype: object | null = Object.getPrototypeOf(value);
@@ -58,7 +59,7 @@ export function kindOf(value: object): number {
 
 /** Of an object whose prototype is not that of its class, or that names itself. */
 function kindTagged(value: object, tag: string): number {
-  if (isNativeError(value)) return ERROR;
+  if (types.isNativeError(value)) return ERROR;
   if (tag === "Arguments") return CLOSED;
   // The namespace of a module, not what a bundler makes look like one.
   if (tag === "Module") return Object.isExtensible(value) ? PLAIN : CLOSED;
@@ -66,7 +67,7 @@ function kindTagged(value: object, tag: string): number {
 }
 
 function kindOfLanguage(value: object, name: string): number {
-  if (isNativeError(value)) return ERROR;
+  if (types.isNativeError(value)) return ERROR;
   const kind = branded(value, name);
   if (kind !== undefined) return kind;
   // Only the prototype is of that class, or it is one whose instances show nothing.

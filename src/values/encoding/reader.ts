@@ -14,12 +14,13 @@ export class DamagedValueError extends Error {
 /**
  * The value that `encode` made bytes of.
  *
+ * @param arrive gives what went by reference for its number
  * @throws NewerFormatError; DamagedValueError; RangeError when it is nested too deeply for the stack of this thread; TypeError when it
  * holds what this runtime does not have, such as a Float16Array
  * @example
  * const copy = decode(encode(new Map([["a", 1n]])));
  */
-export function decode(bytes: Uint8Array): unknown {
+export function decode(bytes: Uint8Array, arrive?: (number: number) => object): unknown {
   if (bytes[0] !== format.MAGIC) throw damaged("they do not begin as values do");
   if (bytes[1] > format.VERSION) {
     throw new NewerFormatError(
@@ -27,7 +28,7 @@ export function decode(bytes: Uint8Array): unknown {
     );
   }
   try {
-    return new Reader(bytes).readAll();
+    return new Reader(bytes, arrive).readAll();
   } catch (error) {
     if (isTooDeep(error)) {
       throw new RangeError(
@@ -68,7 +69,10 @@ class Reader {
   readonly #keys: string[] = [];
   readonly #buffers: Buffered[] = [];
 
-  constructor(bytes: Uint8Array) {
+  readonly #arrive: ((number: number) => object) | undefined;
+
+  constructor(bytes: Uint8Array, arrive: ((number: number) => object) | undefined) {
+    this.#arrive = arrive;
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
@@ -143,6 +147,10 @@ class Reader {
         return this.#met(this.#bufferAt(this.#varint()).buffer);
       case format.VIEW:
         return this.#arrayView();
+      case format.SHARED_VIEW:
+        return this.#sharedView();
+      case format.HOST_OBJECT:
+        return this.#met(this.#arrived());
       default:
         throw damaged(`there is no tag ${tag}`);
     }
@@ -267,6 +275,19 @@ class Reader {
     const view = makeView(type, buffer, offset, TRACKING);
     buffer.resize(byteLength);
     return this.#met(view);
+  }
+
+  #sharedView(): ArrayBufferView {
+    const type = this.#byte();
+    const memory = this.#arrived() as SharedArrayBuffer;
+    const offset = this.#varint();
+    return this.#met(makeView(type, memory, offset, this.#varint() - 1));
+  }
+
+  /** What went by reference. */
+  #arrived(): object {
+    if (this.#arrive === undefined) throw damaged("they refer to memory of another process");
+    return this.#arrive(this.#varint());
   }
 
   #bufferAt(number: number) {

@@ -1,9 +1,12 @@
 /** Writes values as format.ts says: what structuredClone copies, and besides an AggregateError's errors and DOMExceptions. */
+
+import { types } from "../../platform/host.js";
+import { viewLength } from "../boxes.js";
 import { describe } from "../describe.js";
-import { isProxy } from "../host-types.js";
-import { hostName, isDOMException, reasonAgainstHost } from "../natures.js";
-import { TooLarge } from "../room.js";
-import { byteLengthOf, elementSize, offsetOf, viewType } from "../views.js";
+import { hostName, isCarried, isDOMException, reasonAgainstHost } from "../natures.js";
+import { NoRoom, TooLarge } from "../room.js";
+import type { ObjectNumbers } from "../shared-objects.js";
+import { bufferOf, byteLengthOf, elementSize, offsetOf, viewType } from "../views.js";
 import { Buffers } from "./buffers.js";
 import * as format from "./format.js";
 import * as kinds from "./kinds.js";
@@ -15,6 +18,8 @@ export interface EncodeOptions {
   readonly maxBytes?: number;
   /** Whether views on memory that is shared between threads are refused, not copied. By default they are copied. */
   readonly refuseShared?: boolean;
+  /** What gives numbers to that memory, and to objects of the runtime, which then go by reference, to threads of this process only. */
+  readonly numbers?: ObjectNumbers;
 }
 
 /**
@@ -26,14 +31,18 @@ export interface EncodeOptions {
  * @example
  * const bytes = encode({ since: new Date(), counts: new Float64Array(8) });
  */
-export function encode(value: unknown, { maxBytes = Infinity, refuseShared = false }: EncodeOptions = {}): Uint8Array {
+export function encode(value: unknown, options: EncodeOptions = {}): Uint8Array {
+  const { maxBytes = Infinity, refuseShared = false, numbers } = options;
   // A getter may come here again.
   const scratch = spare ?? new ArrayBuffer(SCRATCH);
   spare = undefined;
-  const writer = new Writer(scratch, maxBytes, refuseShared);
+  const writer = new Writer(scratch, maxBytes, refuseShared, numbers);
   try {
     writer.write(value);
     return writer.finish();
+  } catch (error) {
+    for (const number of writer.departed) numbers?.end(number);
+    throw error;
   } finally {
     spare = writer.scratch;
   }
@@ -63,13 +72,17 @@ class Writer {
   readonly #objects = new Map<object, number>();
   readonly #keys = new Map<string, number>();
   readonly #buffers: Buffers;
+  readonly #numbers: ObjectNumbers | undefined;
+  /** The numbers of what has departed with the value. */
+  readonly departed: number[] = [];
 
-  constructor(scratch: ArrayBuffer, most: number, refuseShared: boolean) {
+  constructor(scratch: ArrayBuffer, most: number, refuseShared: boolean, numbers: ObjectNumbers | undefined) {
     this.scratch = scratch;
     this.#bytes = new Uint8Array(scratch);
     this.#view = new DataView(scratch);
     this.#most = most;
     this.#buffers = new Buffers(refuseShared);
+    this.#numbers = numbers;
     this.#begin(0);
   }
 
@@ -225,7 +238,7 @@ class Writer {
         this.#host(value);
         break;
       default:
-        throw refusal(isProxy(value) ? "#<Object>" : nameOf(value));
+        throw refusal(types.isProxy(value) ? "#<Object>" : nameOf(value));
     }
   }
 
@@ -301,6 +314,17 @@ class Writer {
 
   #arrayView(value: ArrayBufferView): void {
     const type = viewType(value);
+    const buffer = bufferOf(value);
+    if (this.#numbers !== undefined && kinds.isShared(buffer)) {
+      const length = viewLength(value);
+      const offset = offsetOf(value);
+      this.#tag(format.SHARED_VIEW);
+      this.#tag(type);
+      this.#depart(buffer);
+      this.#varint(offset);
+      this.#varint(length + 1);
+      return;
+    }
     const number = this.#buffers.addUnder(value);
     const length = isTracking(value) ? 0 : byteLengthOf(value) / elementSize(type) + 1;
     this.#tag(format.VIEW);
@@ -342,7 +366,20 @@ class Writer {
     if (errors !== undefined) this.write(errors.value);
   }
 
+  /** Writes the number of what goes by reference. */
+  #depart(object: object): void {
+    const number = this.#numbers?.depart(object) ?? 0;
+    if (number === 0) throw new NoRoom();
+    this.departed.push(number);
+    this.#varint(number);
+  }
+
   #host(value: object): void {
+    if (this.#numbers?.ports && !isDOMException(value) && isCarried(value)) {
+      this.#tag(format.HOST_OBJECT);
+      this.#depart(value);
+      return;
+    }
     if (!isDOMException(value)) throw new DOMException(reasonAgainstHost(value), "DataCloneError");
     this.#tag(format.EXCEPTION);
     this.#text(value.name);
