@@ -30,6 +30,8 @@ export interface Hearer {
   onMessage(member: Member, message: WorkerMessage): void;
   /** Something that the user's part has sent. */
   onUserMessage(member: Member, value: unknown): void;
+  /** Whether the thread has written down that it ends. */
+  hasNotedExit(member: Member): boolean;
   /** The thread has ended, or is left to itself. */
   onEnd(member: Member): void;
 }
@@ -111,7 +113,8 @@ export class Member {
 
   /** Whether its thread is seen to have ended, also where the event loop of this one stands still. */
   get gone(): boolean {
-    return this.exitCode !== undefined || this.#pulse.stopped;
+    if (this.exitCode !== undefined) return true;
+    return this.#pulse.works ? this.#pulse.stopped : this.#hearer.hasNotedExit(this);
   }
 
   /** Takes in what it has sent, where the event loop stands still. */

@@ -1,6 +1,12 @@
 /** What `JobSystem.create` is given, checked. */
 
-import { availableParallelism, type ResourceLimits, type StartOptions, type ThreadOptions } from "../platform/host.js";
+import {
+  availableParallelism,
+  limitsNoMemory,
+  type ResourceLimits,
+  type StartOptions,
+  type ThreadOptions,
+} from "../platform/host.js";
 import type { MemberOptions } from "./member.js";
 import { checkModules, type JobModule, type Source } from "./modules.js";
 
@@ -128,6 +134,7 @@ function checkThreads(worker: unknown, execArgv: unknown, env: unknown, name: un
 }
 
 function checkLimits(limits: ResourceLimits = {}): ResourceLimits {
+  const host = limitsNoMemory();
   if (typeof limits !== "object" || limits === null) {
     throw new TypeError(
       `resourceLimits must be an object such as { maxOldGenerationSizeMb: 512 }, not ${limits === null ? "null" : typeof limits}`,
@@ -136,6 +143,11 @@ function checkLimits(limits: ResourceLimits = {}): ResourceLimits {
   for (const [name, value] of Object.entries(limits)) {
     if (!LIMITS.includes(name)) throw new TypeError(`resourceLimits knows no ${name}, only ${LIMITS.join(", ")}`);
     checkWhole(`resourceLimits.${name}`, value, 1, MOST_MEBIBYTES);
+  }
+  if (host !== undefined && Object.keys(limits).length > 0) {
+    throw new TypeError(
+      `resourceLimits is not kept by ${host}, whose threads have no limits of their own; leave it out there`,
+    );
   }
   return { ...limits };
 }

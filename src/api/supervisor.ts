@@ -41,6 +41,7 @@ export class Supervisor {
     this.#report = report;
     this.#giveUp = giveUp;
     workers.onDeath = (death) => this.#note(death);
+    workers.notedExit = (thread) => this.#exitOf(thread) !== 0;
     engine.context.watch = () => {
       const now = elapsed();
       if (now - this.#looked < LOOK_EVERY) return;
@@ -106,9 +107,15 @@ export class Supervisor {
 
   /** A death with the exit code that the worker has left, if it knew. */
   #withCode(death: Death): Death {
-    const { memory } = this.#engine.context;
-    const exit = memory.i32[memory.layout.blockOf(death.thread) + B_EXIT];
+    const exit = this.#exitOf(death.thread);
     return exit === 0 ? death : { ...death, exitCode: exit - 1 };
+  }
+
+  /** What a worker has written down that it ends with, and one more; 0 if it has not. */
+  #exitOf(thread: number): number {
+    const { memory } = this.#engine.context;
+    // Written by a thread that does nothing after it here; a thread that reads an old value looks again.
+    return memory.i32[memory.layout.blockOf(thread) + B_EXIT];
   }
 
   /** Replaces a worker. @param hadJobs whether jobs were lost with it @returns false if it was given up instead */

@@ -36,6 +36,8 @@ export class WorkerPool implements Hearer {
   readonly stopped: Promise<void>;
   onUnobserved: (failure: Uint8Array) => void = () => {};
   onDeath: (death: Death) => void = () => {};
+  /** Whether a thread has written down that it ends. */
+  notedExit: (thread: number) => boolean = () => false;
   /** Called with what the user's code on a worker has sent. */
   onValue: (value: unknown, thread: number) => void = () => {};
   /** Called when the signal of a job with `kill` was aborted while the job ran: see messages.ts. */
@@ -239,6 +241,11 @@ export class WorkerPool implements Hearer {
     else if (message.type === "unobserved") this.onUnobserved(message.failure);
     else if (message.type === "aborted") this.onAborted(message.slot, message.state);
     else if (message.type === "stopped" || message.type === "refused") this.#startClock();
+  }
+
+  /** @internal */
+  hasNotedExit({ thread }: Member): boolean {
+    return this.notedExit(thread);
   }
 
   /** @internal */

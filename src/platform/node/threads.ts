@@ -116,15 +116,15 @@ export class Pulse {
   /** For the other thread, which keeps it as long as it lives. */
   readonly other: MessagePort;
   #port: MessagePort;
-  /** Not every runtime can move a port to where it is. */
-  readonly #works: boolean;
+  /** Whether it tells anything: not every runtime can move a port to where it is. */
+  readonly works: boolean;
 
   constructor() {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     this.other = port2;
     port1.unref();
-    this.#works = this.#move();
+    this.works = this.#move();
   }
 
   /** To be called when the thread has ended, or could not be started. */
@@ -136,7 +136,7 @@ export class Pulse {
   get stopped(): boolean {
     // Takes in that the other end is closed, if it is; a closed port can no longer be transferred, also not to where it is.
     receiveMessageOnPort(this.#port);
-    return this.#works && !this.#move();
+    return this.works && !this.#move();
   }
 
   #move(): boolean {
@@ -202,6 +202,12 @@ export function print({ stream, pieces }: Printed): void {
 export function hasPendingWork(): boolean {
   const resources = process.getActiveResourcesInfo?.() ?? [];
   return resources.some((resource) => resource !== "MessagePort");
+}
+
+/** What this runtime is called if it does not limit the memory of threads. */
+export function limitsNoMemory(): string | undefined {
+  const { bun } = process.versions;
+  return bun === undefined ? undefined : `Bun ${bun}`;
 }
 
 /** What this runtime is, if it is not Node 20.19 or newer. */
