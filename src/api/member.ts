@@ -192,7 +192,8 @@ export class Member {
   #noteExit(code: number): void {
     // What it has sent just before.
     this.receive();
-    this.exitCode = code;
+    // Bun ends a thread with 0 also after an error.
+    this.exitCode = code === 0 && this.cause !== undefined ? 1 : code;
     this.#closePorts();
     const early = `a worker ended with code ${code} before it was ready${this.#whereItIs()}`;
     this.#whenReady.reject(withStack(new Error(early)));
