@@ -3,6 +3,9 @@ import { createRequire } from "node:module";
 import { isAbsolute } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
+/** Bundlers would look for what `createRequire` itself is called with. */
+const requireFrom = createRequire;
+
 /** The URL of a file, if `path` is an absolute path. */
 export function urlOfPath(path: string): string | undefined {
   return isAbsolute(path) ? pathToFileURL(path).href : undefined;
@@ -20,7 +23,7 @@ export async function importModule(url: string): Promise<object> {
   } catch (error) {
     if (!isWithoutImport(error) || !url.startsWith("file:")) throw error;
     const path = fileURLToPath(url);
-    return createRequire(path)(path);
+    return requireFrom(path)(path);
   }
 }
 

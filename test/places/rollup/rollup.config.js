@@ -1,0 +1,7 @@
+import resolve from "@rollup/plugin-node-resolve";
+
+export default {
+  input: ["main.js", "jobs.worker.js"],
+  output: { dir: "out" },
+  plugins: [resolve({ preferBuiltins: true })],
+};

@@ -1,0 +1,8 @@
+export default {
+  mode: "production",
+  target: "node",
+  optimization: { minimize: false },
+  entry: "./main.js",
+  output: { filename: "main.js", module: true, chunkFormat: "module" },
+  experiments: { outputModule: true },
+};

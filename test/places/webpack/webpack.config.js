@@ -1,0 +1,7 @@
+export default {
+  mode: "production",
+  target: "node",
+  entry: "./main.js",
+  output: { filename: "main.js", module: true, chunkFormat: "module" },
+  experiments: { outputModule: true },
+};
