@@ -51,7 +51,9 @@ function onOther(runtime) {
 }
 
 function passes(program, args) {
-  return spawnSync(program, args, { stdio: "inherit", timeout: MOST_PER_FILE * 2000, killSignal: "SIGKILL" }).status === 0;
+  return (
+    spawnSync(program, args, { stdio: "inherit", timeout: MOST_PER_FILE * 2000, killSignal: "SIGKILL" }).status === 0
+  );
 }
 
 const asked = process.argv.length > 2 ? process.argv.slice(2) : ["22", "24", "26", "bun", "deno"];

@@ -133,10 +133,10 @@ const PLACES: readonly [string, (value: unknown) => unknown, (whole: never) => u
   ],
 ];
 
-/** What can be seen of a value. */
+/** What can be seen of a value; not what Bun hides in errors, which only its own copies have. */
 function looks(value: unknown): string {
   const prototype = typeof value === "object" && value !== null ? Object.getPrototypeOf(value) : undefined;
-  return `${prototype?.constructor?.name} ${inspect(value, { showHidden: true })}`.replaceAll(/<[\da-f ]+>/g, "");
+  return `${prototype?.constructor?.name} ${inspect(value, { showHidden: !BUN })}`.replaceAll(/<[\da-f ]+>/g, "");
 }
 
 /** Classes of which a copy with nothing in it is a faithful one. */

@@ -192,8 +192,7 @@ export class Member {
   #noteExit(code: number): void {
     // What it has sent just before.
     this.receive();
-    // Bun ends a thread with 0 also after an error.
-    this.exitCode = code === 0 && this.cause !== undefined ? 1 : code;
+    this.exitCode = code;
     this.#closePorts();
     const early = `a worker ended with code ${code} before it was ready${this.#whereItIs()}`;
     this.#whenReady.reject(withStack(new Error(early)));
