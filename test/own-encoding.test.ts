@@ -150,7 +150,10 @@ test("jobs pass their tests where the runtime has no serialiser", { ...HANGS, ..
       "--test",
       ...FILES.map((file) => fileURLToPath(new URL(`./${file}.test.js`, import.meta.url))),
     ],
-    { env: { ...process.env, NODE_TEST_CONTEXT: undefined }, stdio: ["ignore", "pipe", "inherit"] },
+    {
+      env: { ...process.env, NODE_TEST_CONTEXT: undefined, HEDDLE_TEST_LONG: undefined },
+      stdio: ["ignore", "pipe", "inherit"],
+    },
   );
   let printed = "";
   program.stdout.setEncoding("utf8").on("data", (text: string) => {
