@@ -164,12 +164,11 @@ export class Member {
   }
 
   #whereItIs(): string {
-    const own = this.#how.worker !== undefined;
-    if (this.#loading === "" && own)
-      return ": the program that the option worker starts must call serve() of heddle/worker";
-    return this.#loading === ""
-      ? ""
-      : `: it was loading ${this.#loading}, which may loop, or await at its top level what never comes`;
+    if (this.#loading !== "") {
+      return `: it was loading ${this.#loading}, which may loop, or await at its top level what never comes`;
+    }
+    const isOwn = this.#how.worker === undefined;
+    return isOwn ? "" : ": the program that the option worker starts must call serve() of heddle/worker";
   }
 
   #hear(message: WorkerMessage): void {
