@@ -127,7 +127,7 @@ function isAttempt(
   faults: readonly Faults[],
 ): boolean {
   if (kind === "poison") return true;
-  return threw && !(next !== undefined && faults.some((each) => each.between(worker, begun, next.begun)));
+  return threw === true && !(next !== undefined && faults.some((each) => each.between(worker, begun, next.begun)));
 }
 
 /** Whether a job may begin again after this execution. */
