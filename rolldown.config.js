@@ -1,16 +1,19 @@
 /**
  * What users install: a file for each entry and what they share, as every file that a thread loads makes its start slower. In `cjs`
- * the same for `require`.
+ * the same for `require`, in `browser` for browsers.
  */
 import { cpSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { defineConfig } from "rolldown";
 
-const input = {
+const forThreads = {
   index: "build/src/entries/index.js",
   job: "build/src/entries/job.js",
   worker: "build/src/entries/worker.js",
   thread: "build/src/thread.js",
+};
+const input = {
+  ...forThreads,
   cluster: "build/src/cluster.js",
   "cluster/execute": "build/src/cluster/execute.js",
   "cluster/heartbeat-thread": "build/src/cluster/heartbeat-thread.js",
@@ -30,6 +33,14 @@ const output = {
   codeSplitting: { groups: [{ name: "core", test: CORE }] },
 };
 
+/** Of the two hosts, that of browsers. */
+const web = {
+  name: "platform/web.js for platform/host.js",
+  resolveId(source, importer) {
+    return source.endsWith("platform/host.js") ? this.resolve(source.replace(/host\.js$/, "web.js"), importer) : null;
+  },
+};
+
 /** Types of their own for `require`: those beside ESM are taken for ESM. */
 const types = {
   name: "types for CommonJS",
@@ -44,4 +55,5 @@ const types = {
 export default defineConfig([
   { ...common, input: { ...input, "cli/heddle": "build/src/cli/heddle.js" }, output: { ...output, dir: "dist" } },
   { ...common, input, output: { ...output, dir: "dist/cjs", format: "cjs" }, plugins: [types] },
+  { input: forThreads, platform: "browser", output: { ...output, dir: "dist/browser" }, plugins: [web] },
 ]);

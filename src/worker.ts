@@ -15,8 +15,8 @@ import {
   noticeOpening,
   onExit,
   printThrough,
+  startData,
   stayAlive,
-  takeStartData,
   turn,
 } from "./platform/host.js";
 import { workerLoop } from "./scheduler/worker-loop.js";
@@ -27,8 +27,9 @@ import { VERSION } from "./version.js";
 const LINGER = 20;
 
 // Before any module of the user's is loaded, if this is the first that its program imports.
-const start = takeStartData(
+const given = startData(
   (data): data is WorkerStart => (data as Partial<WorkerStart> | undefined)?.heddle !== undefined,
+  notStarted,
 );
 
 /**
@@ -45,21 +46,15 @@ const start = takeStartData(
  * serve(work);
  */
 export function serve(...modules: object[]): void {
-  if (start === undefined) {
-    throw new Error(
-      'serve() works only on a thread that a JobSystem has started; hand the options on that its option worker is called with: worker: (options) => new Worker(new URL("./jobs.worker.js", import.meta.url), options)',
-    );
-  }
-  if (start.heddle !== VERSION) {
-    refuse(
-      start,
-      new Error(
-        `this thread was started by heddle ${start.heddle} and serves with heddle ${VERSION}; install one version`,
-      ),
-    );
-    endNow(1);
-  }
+  const start = given();
+  if (start === undefined) throw notStarted();
   void main(start, modules);
+}
+
+function notStarted(): Error {
+  return new Error(
+    'serve() works only on a thread that a JobSystem has started; hand the options on that its option worker is called with: worker: (options) => new Worker(new URL("./jobs.worker.js", import.meta.url), options)',
+  );
 }
 
 /** Loads the modules. @throws what a module throws, or an Error if it exports something else here */
@@ -103,7 +98,14 @@ function refuse(start: WorkerStart, thrown: unknown): void {
   }
 }
 
-async function main(start: WorkerStart, modules: readonly object[]): Promise<void> {
+async function main(given: WorkerStart | Promise<WorkerStart>, modules: readonly object[]): Promise<void> {
+  const start = await given;
+  if (start.heddle !== VERSION) {
+    const versions = `this thread was started by heddle ${start.heddle} and serves with heddle ${VERSION}`;
+    refuse(start, new Error(`${versions}; install one version`));
+    endNow(1);
+    return;
+  }
   printThrough((printed) => tell(start, { type: "printed", printed }));
   let functions: Functions;
   try {
@@ -111,6 +113,7 @@ async function main(start: WorkerStart, modules: readonly object[]): Promise<voi
   } catch (error) {
     refuse(start, error);
     endNow(1);
+    return;
   }
   const links = new Links(start.ports);
   const report = (error: Error) => tell(start, { type: "unobserved", failure: engine.runner.errorToBytes(error) });

@@ -13,6 +13,7 @@ import {
 import { Gate } from "../sync/gate.js";
 import { MessageQueue, NONE_NOW, queueWords, SHUT } from "../sync/message-queue.js";
 import { fixedWords } from "../sync/words.js";
+import { isShared } from "../values/boxes.js";
 import { viewTypeMadeBy } from "../values/views.js";
 import { AsyncLine } from "./async-line.js";
 import { beforeBlocking } from "./blocking.js";
@@ -21,6 +22,7 @@ import { engineHere } from "./current.js";
 import { ChannelClosedError, WouldBlockError } from "./errors.js";
 import { checkWhole } from "./options.js";
 import { Primitive } from "./primitive.js";
+import { sharedBuffer } from "./shared-memory.js";
 
 /** A channel of numbers. */
 export interface NumberChannelOptions {
@@ -97,7 +99,7 @@ class SharedChannel<T> extends Primitive {
   readonly #receivers: AsyncLine;
 
   constructor(from: SharedArrayBuffer | NumberChannelOptions | RecordChannelOptions<T> | ValueChannelOptions) {
-    super(from instanceof SharedArrayBuffer ? from : makeBuffer(from), KIND_CHANNEL);
+    super(isShared(from) ? from : makeBuffer(from), KIND_CHANNEL);
     const i32 = new Int32Array(this.buffer);
     const words = fixedWords(i32);
     const bytes = i32[C_BYTES];
@@ -322,7 +324,7 @@ function makeBuffer(options: NumberChannelOptions | RecordChannelOptions<unknown
       `capacity is ${capacity}, and as many messages of ${bytes} bytes take ${size} bytes; a channel may take ${MOST_BYTES}, so give a smaller capacity or smaller messages`,
     );
   }
-  const buffer = new SharedArrayBuffer(size);
+  const buffer = sharedBuffer(size);
   const i32 = new Int32Array(buffer);
   i32[KIND] = KIND_CHANNEL;
   i32[C_CAPACITY] = capacity;

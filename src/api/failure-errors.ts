@@ -1,5 +1,6 @@
 /** Failures as the errors that users get, and back. */
 
+import { sameBytes } from "../platform/host.js";
 import type { Cloner } from "../values/clone.js";
 import { describe, isError, shortened } from "../values/describe.js";
 import { dependentFromBytes, type Failure, failureFromBytes } from "../values/failures.js";
@@ -88,7 +89,7 @@ export class FailureReader {
   }
 
   #firstFrom(bytes: Uint8Array, job: string): Error {
-    const before = Buffer.compare(bytes, this.#bytes) === 0 ? this.#first?.deref() : undefined;
+    const before = sameBytes(bytes, this.#bytes) ? this.#first?.deref() : undefined;
     if (before !== undefined) return before;
     const first = this.errorFrom(bytes, job);
     this.#bytes = bytes.slice();

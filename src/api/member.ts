@@ -1,6 +1,7 @@
 /** One worker thread, from its start to its end, as the creating thread sees it. */
 import {
   elapsed,
+  hear,
   MessageChannel,
   type MessagePort,
   Pulse,
@@ -82,7 +83,7 @@ export class Member {
     this.#control = port1;
     this.#pulse = new Pulse();
     const data: WorkerStart = { ...start, pulse: this.#pulse.other, control: port2 };
-    const ports = [data.pulse, port2, ...start.ports.filter((port) => port !== undefined)];
+    const ports = [data.pulse, port2, ...start.ports].filter((port) => port !== undefined);
     try {
       this.#worker = startThread(start.me, data, ports, how);
     } catch (error) {
@@ -93,8 +94,7 @@ export class Member {
     this.ready = this.#whenReady.promise;
     // A replacement's death is noticed as every other.
     this.ready.catch(() => {});
-    port1.on("message", (message: WorkerMessage) => this.#hear(message));
-    port1.unref();
+    hear(port1, (message: WorkerMessage) => this.#hear(message));
     this.#worker.on("message", (value) => hearer.onUserMessage(this, value));
     this.#worker.on("error", (error) => {
       this.cause ??= error;

@@ -21,7 +21,7 @@ export interface WorkerStart {
   /** Shared objects that the other threads know already. */
   readonly introductions: readonly Introduction[];
   /** Kept as long as the worker lives: see `Pulse`. */
-  readonly pulse: MessagePort;
+  readonly pulse: MessagePort | undefined;
   /** For the worker's messages to the creating thread; the port that Node gives to workers is the user's. */
   readonly control: MessagePort;
 }

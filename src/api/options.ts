@@ -6,6 +6,8 @@ import {
   type ResourceLimits,
   type StartOptions,
   type ThreadOptions,
+  withoutProcess,
+  withoutSharedMemory,
 } from "../platform/host.js";
 import type { MemberOptions } from "./member.js";
 import { checkModules, type JobModule, type Source } from "./modules.js";
@@ -97,6 +99,7 @@ export function checkOptions(options: JobSystemOptions): CheckedOptions {
   const threads = options.threads ?? Math.min(MOST_THREADS, availableParallelism());
   const maxJobs = options.maxJobs ?? MOST_JOBS;
   checkWhole("threads", threads, 0, MOST_THREADS);
+  checkShares(threads);
   checkWhole("maxJobs", maxJobs, FEWEST_JOBS, MOST_JOBS);
   const concurrency = options.concurrency ?? CONCURRENT;
   checkWhole("concurrency", concurrency, 1, MOST_CONCURRENT);
@@ -114,6 +117,12 @@ export function checkOptions(options: JobSystemOptions): CheckedOptions {
   };
 }
 
+/** @throws Error where threads have no memory in common */
+function checkShares(threads: number): void {
+  const why = threads === 0 ? undefined : withoutSharedMemory();
+  if (why !== undefined) throw new Error(`${why}; or give threads: 0, with which this thread runs all jobs itself`);
+}
+
 /** @throws TypeError for an option of threads that is of another kind */
 function checkThreads(worker: unknown, execArgv: unknown, env: unknown, name: unknown): void {
   if (worker !== undefined && typeof worker !== "function") {
@@ -129,6 +138,10 @@ function checkThreads(worker: unknown, execArgv: unknown, env: unknown, name: un
     throw new TypeError(
       `env must be an object such as { ...process.env, LEVEL: "debug" }, or SHARE_ENV, not ${env === null ? "null" : typeof env}`,
     );
+  }
+  const host = withoutProcess();
+  if (host !== undefined && (execArgv !== undefined || env !== undefined)) {
+    throw new TypeError(`execArgv and env are for processes, which ${host} have not; leave them out there`);
   }
   if (typeof name !== "string" || name === "") throw new TypeError("name must be a text that is not empty");
 }

@@ -1,4 +1,5 @@
 import { describe, isInstance } from "../values/describe.js";
+import { sharedBuffer } from "./shared-memory.js";
 
 /** A constructor of typed arrays. */
 export type TypedArrayConstructor<T> = {
@@ -54,8 +55,9 @@ function isTypedArrayConstructor(type: unknown): boolean {
 
 function memoryFor(count: number, bytes: number): SharedArrayBuffer {
   try {
-    return new SharedArrayBuffer(count * bytes);
+    return sharedBuffer(count * bytes);
   } catch (cause) {
+    if (!isInstance(cause, RangeError)) throw cause;
     throw new RangeError(`length must be smaller: there is no memory for ${count} elements of ${bytes} bytes`, {
       cause,
     });

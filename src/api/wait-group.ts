@@ -2,11 +2,13 @@ import { KIND, KIND_WAIT_GROUP, W_COUNTDOWN, WAIT_GROUP_WORDS } from "../memory/
 import { hold } from "../platform/host.js";
 import { Countdown, MOST, OUT_OF_RANGE } from "../sync/countdown.js";
 import { fixedWords } from "../sync/words.js";
+import { isShared } from "../values/boxes.js";
 import { beforeBlocking } from "./blocking.js";
 import { engineHere } from "./current.js";
 import { WouldBlockError } from "./errors.js";
 import { checkWhole } from "./options.js";
 import { Primitive } from "./primitive.js";
+import { sharedBuffer } from "./shared-memory.js";
 
 /**
  * Waits until a number of things are done, on whichever threads: `add` announces them, each calls `done`,
@@ -32,7 +34,7 @@ export class WaitGroup extends Primitive {
    * @throws TypeError when `buffer` is something else
    */
   constructor(buffer?: SharedArrayBuffer) {
-    if (buffer !== undefined && !(buffer instanceof SharedArrayBuffer)) {
+    if (buffer !== undefined && !isShared(buffer)) {
       throw new TypeError("buffer must be the buffer of a WaitGroup, or nothing for a new one");
     }
     super(buffer ?? makeBuffer(), KIND_WAIT_GROUP);
@@ -122,7 +124,7 @@ export class WaitGroup extends Primitive {
 }
 
 function makeBuffer(): SharedArrayBuffer {
-  const buffer = new SharedArrayBuffer(4 * WAIT_GROUP_WORDS);
+  const buffer = sharedBuffer(4 * WAIT_GROUP_WORDS);
   new Int32Array(buffer)[KIND] = KIND_WAIT_GROUP;
   return buffer;
 }

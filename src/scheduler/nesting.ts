@@ -3,6 +3,7 @@
  * How deep that may go, and what may be executed there.
  */
 import { B_ACTIVITY, BLOCKED, CANCELLING } from "../memory/layout.js";
+import { smallStacks } from "../platform/host.js";
 import { abandonsSuspended, suspendedOn } from "./asynchronous.js";
 import { AT_REST, BUSY, type Context, IDLE, MAIN } from "./context.js";
 import { mainJobsReady, takeMainJob } from "./main-jobs.js";
@@ -40,7 +41,7 @@ export function unnest(context: Context, outer: number): void {
 
 /** Whether jobs wait inside jobs so deep on this thread that none can be executed any more. */
 export function tooDeep({ me, depth }: Context): boolean {
-  return depth >= (me === MAIN ? MAX_MAIN_DEPTH : MAX_DEPTH);
+  return depth >= (me === MAIN || smallStacks ? MAX_MAIN_DEPTH : MAX_DEPTH);
 }
 
 /** Finds a job that this thread can execute inside another, or while it waits: none that is foreign there. @returns its slot, or 0 */

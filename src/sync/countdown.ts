@@ -14,6 +14,7 @@
  *  3. A waiter sleeps on the word itself, as it was when it looked: a change before it sleeps is not missed.
  *     Only the thread that brings the count to zero notifies; changes on the way wake nobody.
  */
+import { waitAsync } from "../platform/host.js";
 import type { Words } from "./words.js";
 
 const COUNT_BITS = 22;
@@ -96,7 +97,7 @@ export class Countdown {
     const { i32 } = this.#words;
     // As in `sleep`.
     const state = Atomics.load(i32, this.#word);
-    if (!isOver(state, round)) await Atomics.waitAsync(i32, this.#word, state).value;
+    if (!isOver(state, round)) await waitAsync(i32, this.#word, state).value;
   }
 }
 

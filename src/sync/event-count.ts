@@ -32,10 +32,8 @@
  *     the words after its change; all are sequentially consistent, so either the waiter sees the
  *     change or the notifier sees the waiter. Likewise the last look of a searcher.
  */
+import { waitAsync } from "../platform/host.js";
 import { LINE, type Words } from "./words.js";
-
-/** Taken before the user\'s modules are loaded, whose first call of it is noticed: see platform/opened.ts. */
-const { waitAsync } = Atomics;
 
 const COUNTS = 0;
 const SLEEPERS_MASK = 0xffff;

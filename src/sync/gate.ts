@@ -19,10 +19,8 @@
  * thread that was terminated. A wake never says that there is something, only that it is worth a look.
  * A waiter that goes without sleeping has nothing to undo; the next notifier wakes nobody, once.
  */
+import { waitAsync } from "../platform/host.js";
 import type { Words } from "./words.js";
-
-/** Taken before the user\'s modules are loaded, whose first call of it is noticed: see platform/opened.ts. */
-const { waitAsync } = Atomics;
 
 export class Gate {
   readonly #words: Words;

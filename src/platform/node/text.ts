@@ -14,3 +14,8 @@ export function readText(bytes: Uint8Array, narrow: boolean): string {
 function bufferOn(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
+
+/** Whether bytes are the same. */
+export function sameBytes(some: Uint8Array, others: Uint8Array): boolean {
+  return Buffer.compare(some, others) === 0;
+}

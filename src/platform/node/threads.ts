@@ -14,7 +14,7 @@ import { programAt } from "../../program.js";
 import { keepAlive } from "./clock.js";
 import { countOwn } from "./opened.js";
 
-export { MessageChannel, type MessagePort, type ResourceLimits, Worker };
+export type { ResourceLimits, Worker };
 
 /** As it is before any job is loaded, which may put another in its place. */
 const { exit } = process;
@@ -84,13 +84,17 @@ export function hasInputType(): boolean {
  * Takes what `startThread` has given to this thread. After that `workerData` is undefined, as for a worker that was given none.
  *
  * @param isStart whether it is that, and not what the user has given to a thread of his own
+ * @returns what gives it, or undefined on a thread that was not started so; in some hosts a promise of it
  */
-export function takeStartData<T>(isStart: (data: unknown) => data is T): T | undefined {
+export function startData<T>(
+  isStart: (data: unknown) => data is T,
+  _without: () => Error,
+): () => T | Promise<T> | undefined {
   const data: unknown = threads.workerData;
-  if (!isStart(data)) return undefined;
+  if (!isStart(data)) return () => undefined;
   Object.assign(threads, { workerData: undefined });
   syncBuiltinESMExports();
-  return data;
+  return () => data;
 }
 
 /**
@@ -102,8 +106,8 @@ export function endWithin(milliseconds: number): void {
 }
 
 /** Ends this worker, once its exit handlers have run. */
-export function endNow(code: number): never {
-  return exit.call(process, code);
+export function endNow(code: number): void {
+  exit.call(process, code);
 }
 
 /** Has `last` called with the exit code when this thread is about to end, in whatever way it does so by itself. */
@@ -113,8 +117,8 @@ export function onExit(last: (code: number) => void): void {
 
 /** Tells whether a thread still lives, also where the event loop of the one that asks stands still. */
 export class Pulse {
-  /** For the other thread, which keeps it as long as it lives. */
-  readonly other: MessagePort;
+  /** For the other thread, which keeps it as long as it lives; some hosts have none. */
+  readonly other: MessagePort | undefined;
   #port: MessagePort;
   /** Whether it tells anything: Bun and Deno move a port whose other end is closed as any other, or none at all. */
   readonly works = process.versions.bun === undefined && process.versions.deno === undefined;
@@ -146,11 +150,6 @@ export class Pulse {
       return false;
     }
   }
-}
-
-/** Takes a message that has already arrived, without going round the event loop. A port in it is opened here: see `countOwn`. */
-export function receiveNow(port: MessagePort): unknown {
-  return receiveMessageOnPort(port)?.message;
 }
 
 /**
