@@ -119,6 +119,7 @@ async function main(given: WorkerStart | Promise<WorkerStart>, modules: readonly
   const report = (error: Error) => tell(start, { type: "unobserved", failure: engine.runner.errorToBytes(error) });
   const layout = layoutFor(start.threads, start.maxJobs);
   const engine = new Engine(start.buffer, layout, start.me, functions, start.concurrency, links.all, report);
+  links.onArrival = () => engine.arrived();
   setCurrent(engine);
   engine.open();
   const letGo = stayAlive(start.control);

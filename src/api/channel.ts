@@ -10,6 +10,7 @@ import {
   KIND,
   KIND_CHANNEL,
 } from "../memory/primitives.js";
+import { mayBlock } from "../platform/host.js";
 import { Gate } from "../sync/gate.js";
 import { MessageQueue, NONE_NOW, queueWords, SHUT } from "../sync/message-queue.js";
 import { fixedWords } from "../sync/words.js";
@@ -19,7 +20,7 @@ import { AsyncLine } from "./async-line.js";
 import { beforeBlocking } from "./blocking.js";
 import { type Format, NumberFormat, RecordFormat, ValueFormat } from "./channel-formats.js";
 import { engineHere } from "./current.js";
-import { ChannelClosedError, WouldBlockError } from "./errors.js";
+import { ChannelClosedError, mustNotBlock, WouldBlockError } from "./errors.js";
 import { checkWhole } from "./options.js";
 import { Primitive } from "./primitive.js";
 import { sharedBuffer } from "./shared-memory.js";
@@ -180,7 +181,7 @@ class SharedChannel<T> extends Primitive {
    * blocked at once, unless those that they wait for are on the main thread.
    *
    * @returns as the promise of `receive`
-   * @throws TypeError where a thread must not block (the main thread of a browser)
+   * @throws WouldBlockError where a thread must not block: on the main thread of a page
    */
   receiveSync(): IteratorResult<T, undefined> {
     return this.tryReceive() ?? block(this.#messages, () => this.tryReceive());
@@ -284,6 +285,7 @@ function block<R>(gate: Gate, attempt: () => R | undefined): R {
       "a channel would block the only thread there is (threads: 0); use send() and receive(), or tryReceive()",
     );
   }
+  if (!mayBlock) throw mustNotBlock("sendSync() or receiveSync()", "send() and receive()");
   beforeBlocking();
   for (;;) {
     const key = gate.announce();

@@ -17,7 +17,7 @@ import {
   SEALED,
   SLOT_LOG,
 } from "../memory/layout.js";
-import { elapsed } from "../platform/host.js";
+import { elapsed, mayBlock } from "../platform/host.js";
 import { Context, MAIN } from "../scheduler/context.js";
 import { finishCancelled } from "../scheduler/controlled.js";
 import { drainFinished } from "../scheduler/finish.js";
@@ -33,6 +33,7 @@ import {
   LOST,
   type Outsider,
   SETTLED,
+  UNREAD,
   VAIN,
   waitFor,
   waitForOutsider,
@@ -48,6 +49,7 @@ import {
   ArenaFullError,
   DependencyCycleError,
   JobAlreadyScheduledError,
+  mustNotBlock,
   ShutdownError,
   StaleJobError,
   tooLargeToCopy,
@@ -117,6 +119,19 @@ export class Engine {
     addHolder(this.#publish);
     if (this.context.me === MAIN) addMainEngine(this);
     this.listener.expect();
+  }
+
+  /** To be called when a turn of the event loop has brought something from another thread. */
+  arrived(): void {
+    if (this.#ended) return;
+    const before = this.context.enter();
+    try {
+      this.codec.objects.receive();
+      this.runner.readArrived();
+    } finally {
+      this.context.leave(before);
+    }
+    this.listener.settle();
   }
 
   /** Makes a job of the arguments `a` to `d`, or of `all` if there are more than FEW. */
@@ -263,6 +278,7 @@ export class Engine {
   }
 
   #wait<R>(job: Job<R>): R {
+    this.#checkBlocks(job);
     const own = this.#own(job);
     own._observe();
     if (!own._isSettled()) {
@@ -290,7 +306,13 @@ export class Engine {
   }
 
   #help(target: Job<unknown> | Group): void {
+    this.#checkBlocks(target);
     this.#checkWait(this.#executing(waitFor, target), target);
+  }
+
+  /** @throws WouldBlockError if a wait for `target` would block a thread that must not block */
+  #checkBlocks(target: Job<unknown> | Group): void {
+    if (!mayBlock && !this.context.alone && !target.settled) throw mustNotBlock("wait()", "await");
   }
 
   /** Executes jobs on this thread by `execute`; in one step, as each one on the stack makes it less deep that jobs can wait inside jobs. */
@@ -311,6 +333,7 @@ export class Engine {
     if (outcome === SETTLED) return;
     if (outcome === VAIN) throw wouldBlock(target);
     if (outcome === ABANDONED) throw abandoned(target);
+    if (outcome === UNREAD) throw notBrought(target);
     if (outcome === LOST)
       throw this.closed ?? new ShutdownError("the job system has stopped: a worker thread has died");
     const names = new Set([this.runner.nameIn(outcome), this.runner.nameIn(target._slot)]);
@@ -323,6 +346,7 @@ export class Engine {
    * @returns false if it never will, as this thread is alone and has nothing more to execute
    */
   helpUntil(target: Outsider): boolean {
+    if (!mayBlock && !this.context.alone) throw mustNotBlock("waitSync()", "await waitGroup.wait()");
     const { context } = this;
     const before = context.enter();
     try {
@@ -626,6 +650,12 @@ function abandoned(target: Job<unknown> | Group): ShutdownError {
 function wouldBlock(target: Job<unknown> | Group): WouldBlockError {
   return new WouldBlockError(
     `wait() for ${whatIs(target)} can never end: it depends on an asynchronous job, and every thread that could go on with one waits synchronously; use await in place of wait() in jobs`,
+  );
+}
+
+function notBrought(target: Job<unknown> | Group): WouldBlockError {
+  return new WouldBlockError(
+    `wait() for ${whatIs(target)} can never end: its result is on a shared buffer of another thread, which comes to this one only when its event loop turns; use await in place of wait(), or make the buffer before and give it to the job`,
   );
 }
 

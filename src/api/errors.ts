@@ -192,7 +192,12 @@ export class StaleJobError extends Error {
   }
 }
 
-/** A synchronous wait was refused, or ended, because it could never end otherwise. */
+/** A synchronous wait was refused, or ended, because it could never end otherwise, or because the thread must not block. */
 export class WouldBlockError extends Error {
   override readonly name: string = "WouldBlockError";
+}
+
+/** @param call what would block */
+export function mustNotBlock(call: string, instead: string): WouldBlockError {
+  return new WouldBlockError(`${call} would block this thread, and the main thread of a page must not block; use ${instead}`);
 }

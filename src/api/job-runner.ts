@@ -14,7 +14,7 @@ import {
   slotAt,
   slotIndex,
 } from "../memory/layout.js";
-import { contextsInUse, now } from "../platform/host.js";
+import { contextsInUse, now, receivesAtOnce } from "../platform/host.js";
 import { suspend } from "../scheduler/asynchronous.js";
 import type { Context, Runner } from "../scheduler/context.js";
 import {
@@ -299,10 +299,35 @@ export class JobRunner implements Runner {
 
   deliver(slot: number): void {
     this.#context.outstanding.remove(slot);
+    if (!receivesAtOnce && this.#isUnread(slot)) return;
     // No job is lent before a handle was written, which sets this.
     const loan = this.#context.pinning ? this.lending.loanOf(slot) : undefined;
     if (loan === undefined) this.#takeOver(slot);
     else this.#copyOf(loan);
+  }
+
+  hasArguments(slot: number, header: number): boolean {
+    return this.#codec.argumentsAreHere(slot, header);
+  }
+
+  /** Whether the result of a finished job, for which somebody has a handle here, cannot be read yet. */
+  #isUnread(slot: number): boolean {
+    const { memory, unread } = this.#context;
+    const index = slotIndex(slot);
+    const awaited = index < this.#places.length && this.#places[index] >= 0;
+    const failed = memory.i32[(slot << SLOT_LOG) + S_FAILURE] !== 0;
+    if (!awaited || failed || this.#codec.resultIsHere(slot)) {
+      unread.delete(slot);
+      return false;
+    }
+    this.#keep(slot);
+    unread.add(slot);
+    return true;
+  }
+
+  /** Takes over the outcomes that can be read by now, after shared objects have arrived. */
+  readArrived(): void {
+    for (const slot of [...this.#context.unread]) this.deliver(slot);
   }
 
   #takeOver(slot: number): void {
@@ -628,6 +653,7 @@ export class JobRunner implements Runner {
       this.settledPromises++;
     });
     this.#places.fill(NOWHERE);
+    this.#context.unread.clear();
     this.lending.clear();
     // Failures of groups that nobody has waited for.
     for (const group of this.openGroups) group._abandon(error, report);

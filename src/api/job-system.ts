@@ -101,6 +101,7 @@ export class JobSystem
     this.#engine = engine;
     this.#workers = workers;
     this.#watch = new WatchTimer(engine.context, () => engine.listener.settle());
+    workers.links.onArrival = () => engine.arrived();
     engine.onLimit = () => this.#watch.start();
     engine.listener.onLimit = engine.onLimit;
     workers.onUnobserved = (failure) => this.#report(engine.runner.errorFromBytes(failure));

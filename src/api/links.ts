@@ -1,5 +1,5 @@
 /** How a thread reaches the others: a port to each, also when another worker has taken a dead one's place. */
-import { countOwn, type MessagePort, receiveNow } from "../platform/host.js";
+import { countOwn, leaveLink, type MessagePort, openLink, receiveNow } from "../platform/host.js";
 import type { Link } from "../values/shared-objects.js";
 
 /** Sent by the main thread: the port to the worker that has taken the place of number `thread`. */
@@ -11,11 +11,13 @@ interface Successor {
 export class Links {
   /** By thread; none to itself. */
   readonly all: readonly (PortLink | undefined)[];
+  /** Called where messages come in turns of the event loop, after one has. */
+  onArrival: () => void = () => {};
 
   /** @param ports by thread, none to itself */
   constructor(ports: readonly (MessagePort | undefined)[]) {
     const replace = ({ successor, port }: Successor) => this.replace(successor, port);
-    this.all = ports.map((port) => (port === undefined ? undefined : new PortLink(port, replace)));
+    this.all = ports.map((port) => (port === undefined ? undefined : new PortLink(port, replace, () => this.onArrival())));
   }
 
   /** Reaches another worker as number `thread` from now on. */
@@ -38,10 +40,13 @@ class PortLink implements Link {
   readonly #replace: (message: Successor) => void;
   /** What the worker that had the place before has sent and nobody has taken. */
   readonly #left: unknown[] = [];
+  readonly #arrived: () => void;
 
-  constructor(port: MessagePort, replace: (message: Successor) => void) {
+  constructor(port: MessagePort, replace: (message: Successor) => void, arrived: () => void) {
     this.#port = port;
     this.#replace = replace;
+    this.#arrived = arrived;
+    openLink(port, arrived);
   }
 
   send(message: unknown): void {
@@ -62,8 +67,13 @@ class PortLink implements Link {
     for (let message = receiveNow(this.#port); message !== undefined; message = receiveNow(this.#port)) {
       this.#left.push(message);
     }
-    this.#port.close();
+    leaveLink(this.#port, (message) => {
+      if (isSuccessor(message)) return;
+      this.#left.push(message);
+      this.#arrived();
+    });
     this.#port = port;
+    openLink(port, this.#arrived);
   }
 
   introduce(message: Successor): void {

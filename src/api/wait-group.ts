@@ -1,11 +1,11 @@
 import { KIND, KIND_WAIT_GROUP, W_COUNTDOWN, WAIT_GROUP_WORDS } from "../memory/primitives.js";
-import { hold } from "../platform/host.js";
+import { hold, mayBlock } from "../platform/host.js";
 import { Countdown, MOST, OUT_OF_RANGE } from "../sync/countdown.js";
 import { fixedWords } from "../sync/words.js";
 import { isShared } from "../values/boxes.js";
 import { beforeBlocking } from "./blocking.js";
 import { engineHere } from "./current.js";
-import { WouldBlockError } from "./errors.js";
+import { mustNotBlock, WouldBlockError } from "./errors.js";
 import { checkWhole } from "./options.js";
 import { Primitive } from "./primitive.js";
 import { sharedBuffer } from "./shared-memory.js";
@@ -96,8 +96,8 @@ export class WaitGroup extends Primitive {
    * `job.wait()` does.
    *
    * @throws RangeError when jobs wait inside jobs too deeply; WouldBlockError with `threads: 0`, where no job is left that could
-   * bring the count to zero; TypeError where a thread must not block (the
-   * main thread of a browser)
+   * bring the count to zero, and where a thread must not block: on the
+   * main thread of a page
    */
   waitSync(): void {
     const countdown = this.#countdown;
@@ -105,6 +105,7 @@ export class WaitGroup extends Primitive {
     if (countdown.over(round)) return;
     const engine = engineHere();
     if (engine === undefined) {
+      if (!mayBlock) throw mustNotBlock("waitSync()", "await waitGroup.wait()");
       beforeBlocking();
       while (!countdown.over(round)) countdown.sleep(round);
       return;

@@ -15,19 +15,30 @@ import {
   B_SUSPENDED,
   BUSY,
   CANCELLING,
+  F_ASYNC,
   F_MAIN,
   IDLE,
   S_UNMET,
   SLOT_LOG,
   STOPPED,
 } from "../memory/layout.js";
+import { receivesAtOnce } from "../platform/host.js";
 import { type Context, MAIN } from "./context.js";
 import { letGoOfMainJobs, mainJobsReady } from "./main-jobs.js";
 import { itemFor, rankOf, slotOf } from "./rank.js";
 import { appendReady, nothingReady, publishReady } from "./ready.js";
 
+/** Whether this thread can begin a job now: not an asynchronous one in every place, nor one whose arguments are not here. */
+export function mayBegin(context: Context, slot: number, header: number): boolean {
+  if (!receivesAtOnce && !context.runner.hasArguments(slot, header)) {
+    context.lacking = true;
+    return false;
+  }
+  return (header & F_ASYNC) === 0 || mayStart(context);
+}
+
 /** Whether this thread can start an asynchronous job now. */
-export function mayStart(context: Context): boolean {
+function mayStart(context: Context): boolean {
   if (context.depth > 0) return false;
   const may = context.suspended < context.concurrency || context.overdraw;
   context.overdraw = false;
@@ -46,6 +57,13 @@ export function overdraw(context: Context): number {
 export function postpone(context: Context, slot: number, header: number): void {
   context.memory.i32[(slot << SLOT_LOG) + S_UNMET] = ASIDE | context.me;
   (context.alone || header & F_MAIN ? context.postponedHere : context.postponed).push(itemFor(context, slot));
+}
+
+/** After a turn of the event loop: jobs whose arguments were not here may have them now. */
+export function restoreLacking(context: Context): void {
+  if (!context.lacking) return;
+  context.lacking = false;
+  restorePostponed(context);
 }
 
 /** Makes the jobs that were set aside ready again. @returns whether there were any */

@@ -46,6 +46,8 @@ export interface Runner {
    * is suspended, and `finishSuspended` is called once its promise has settled
    */
   run(slot: number, header: number): boolean;
+  /** Whether all that the arguments of `slot`, which has this `header`, refer to has reached this thread. */
+  hasArguments(slot: number, header: number): boolean;
   /** Takes over the outcome of `slot`, whose handle is on this thread; later, if another thread looks at it just now. */
   deliver(slot: number): void;
   /** Frees the arguments of `slot`, which will not run. */
@@ -110,6 +112,10 @@ export class Context {
   cyclesPossible = false;
   /** Finished jobs that others were still looking at when their outcomes were to be taken over. */
   readonly undelivered: number[] = [];
+  /** Finished jobs of this thread whose results name shared objects that have not reached it: see `Runner.hasArguments`. */
+  readonly unread = new Set<number>();
+  /** A job was set aside here because its arguments name such objects: an event-loop turn has to bring them. */
+  lacking = false;
   /** Head of the list of finished jobs that were taken from this thread's stack and are still to be delivered, the oldest first. */
   toDeliver = 0;
   readonly outstanding = new Outstanding();

@@ -3,14 +3,13 @@ import {
   C_KILL,
   C_LIMIT,
   CANCELLING,
-  F_ASYNC,
   H_STATE,
   S_FAILURE,
   S_PREREQUISITES,
   SEALED,
   SLOT_LOG,
 } from "../memory/layout.js";
-import { mayStart, postpone } from "./asynchronous.js";
+import { mayBegin, postpone } from "./asynchronous.js";
 import { type Context, MAIN } from "./context.js";
 import { CANCELLED, change, controlOf, ENDED, end, STARTED, STATES, skip, start, stateOf, TOLD } from "./control.js";
 import { finish, finishForAnyone, finishWhole, runRanked, tellOwner } from "./finish.js";
@@ -43,7 +42,7 @@ function mayStartHere(context: Context, slot: number, header: number): boolean {
     const control = controlOf(context, slot);
     if (context.memory.i32[control + C_LIMIT] > 0 || context.memory.i32[control + C_KILL] !== 0) return false;
   }
-  return (header & F_ASYNC) === 0 || mayStart(context);
+  return mayBegin(context, slot, header);
 }
 
 /** A cancelled job was taken from a queue: nothing else of it is under way. */

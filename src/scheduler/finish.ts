@@ -27,7 +27,8 @@ import {
   SINGLE,
   SLOT_LOG,
 } from "../memory/layout.js";
-import { mayStart, postpone, unsuspend } from "./asynchronous.js";
+import { receivesAtOnce } from "../platform/host.js";
+import { mayBegin, postpone, unsuspend } from "./asynchronous.js";
 import type { Context } from "./context.js";
 import { executeControlled } from "./controlled.js";
 import { passOn, wordsOf } from "./graph.js";
@@ -64,7 +65,7 @@ export function execute(context: Context, slot: number): number {
     runner.cancel(slot);
   } else if (group === 0 && i32[address + S_FAILURE] !== 0) {
     if (!(header & F_OBSERVER)) runner.drop(slot);
-  } else if (header & F_ASYNC && !mayStart(context)) {
+  } else if ((header & F_ASYNC || !receivesAtOnce) && !mayBegin(context, slot, header)) {
     postpone(context, slot, header);
     return 0;
   } else if (!(header & F_OBSERVER)) {

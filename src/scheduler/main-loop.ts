@@ -31,7 +31,8 @@ export function runMainJobs(context: Context): boolean {
     // What follows is not for this thread.
     publishHandedOff(context, next);
     submitAll(context);
-  } while (elapsed() < end);
+  } while (elapsed() < end && !context.lacking);
+  context.lacking = false;
   flushGroup(context);
   endMainJobs(context);
   return mainJobsToRun(context);

@@ -55,6 +55,9 @@ export const VAIN = -2;
 /** Only suspended jobs could go on, and after a shutdown nobody waits for them. */
 export const ABANDONED = -4;
 
+/** The target has finished, but its result names a shared object that only a turn of this thread's event loop can bring. */
+export const UNREAD = -6;
+
 /** A rest is over: look again. */
 const ON = SETTLED;
 /** The same, but nobody seems to be able to go on. */
@@ -228,6 +231,7 @@ function sleepUnlessVain(context: Context, target: Settleable, postponedSome: bo
   const blocked = isBlocked(context, postponedSome);
   if (!blocked && !context.alone && spin(context, target)) return ON;
   if (context.state === DEAD) return LOST;
+  if (context.unread.has(target._slot)) return UNREAD;
   const blocker = waitsForItself(context, target._slot);
   if (blocker !== 0) return blocker;
   if (foreign && mayTakeForeign(context)) return FOREIGN;

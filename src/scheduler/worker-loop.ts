@@ -16,7 +16,7 @@ import {
 import type { Memory } from "../memory/memory.js";
 import { elapsed } from "../platform/host.js";
 import { TURNING, WAITING } from "../sync/event-count.js";
-import { anySuspended, overdraw } from "./asynchronous.js";
+import { anySuspended, overdraw, restoreLacking } from "./asynchronous.js";
 import { AT_REST, BUSY, type Context } from "./context.js";
 import { drainFinished, execute } from "./finish.js";
 import { flushGroup } from "./group.js";
@@ -64,6 +64,7 @@ export async function workerLoop(context: Context, surroundings: Surroundings): 
     await surroundings.turn();
     context.enter();
     end = elapsed() + SLICE;
+    restoreLacking(context);
     endStretch(context);
     drainFinished(context);
     if (!outOfWork) continue;

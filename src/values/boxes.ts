@@ -26,6 +26,7 @@ export const JOB = 11; // content: a job's slot; the next cell: its generation
 export const FAILED_JOB = 12; // content: a payload of the failure
 export const PRIMITIVE = 13; // content: the number of the shared buffer behind a channel or the like
 export const DONE_JOB = 14; // content: a payload of a job's name and its result
+export const CLONE_NAMING = 15; // as CLONE, which names shared objects by their numbers
 
 /** Cells that the widest value takes. */
 export const WIDEST = 3;
@@ -33,6 +34,11 @@ export const WIDEST = 3;
 /** How many cells a value of a kind takes. */
 export function widthOf(kind: number): number {
   return kind === VIEW ? 3 : kind === JOB ? 2 : 1;
+}
+
+/** Whether a kind's content is a payload of a structured clone. */
+export function isClone(kind: number): boolean {
+  return kind === CLONE || kind === CLONE_NAMING;
 }
 
 /** Whether a kind's content is a shared object's number. */

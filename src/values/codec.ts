@@ -17,6 +17,7 @@ import * as box from "./boxes.js";
 import { Cloner } from "./clone.js";
 import { isInstance, isTooDeep } from "./describe.js";
 import { HOST, natureOf } from "./natures.js";
+import { NotHere } from "./not-here.js";
 import { NoRoom, noRoomFor } from "./room.js";
 import { type Link, type SharedObject, SharedObjects } from "./shared-objects.js";
 import { loadString, storeString } from "./strings.js";
@@ -244,6 +245,54 @@ export class Codec {
     return args;
   }
 
+  /** Whether the shared objects that a slot's arguments name have all reached this thread. */
+  argumentsAreHere(slot: number, header: number): boolean {
+    const count = (header >>> FUNCTION_BITS) & COUNT_MASK;
+    const first = this.#firstCell(slot, header);
+    return count === SPILLED ? this.#packedIsHere(this.#context.memory.i32[2 * first]) : this.#areHere(first, count);
+  }
+
+  /** As `argumentsAreHere`, of a result. */
+  resultIsHere(slot: number): boolean {
+    return this.#areHere(this.#firstCell(slot, 0), 1);
+  }
+
+  #packedIsHere(block: number): boolean {
+    const { memory, payloads } = this.#context;
+    payloads.reach(block);
+    const first = (block + P_DATA) / 2;
+    return this.#areHere(first + 1, memory.f64[first]);
+  }
+
+  #areHere(first: number, count: number): boolean {
+    const { memory } = this.#context;
+    let cell = first;
+    for (let k = 0; k < count; k++) {
+      const upper = memory.i32[2 * cell + 1];
+      if ((upper & box.TAG_MASK) !== box.TAG) {
+        cell++;
+        continue;
+      }
+      const kind = upper & 0xff;
+      if (!this.#isHere(kind, memory.i32[2 * cell])) return false;
+      cell += box.widthOf(kind);
+    }
+    return true;
+  }
+
+  #isHere(kind: number, content: number): boolean {
+    if (box.isByNumber(kind)) return this.objects.isHere(content);
+    if (kind === box.DONE_JOB) return this.#packedIsHere(content);
+    if (kind !== box.CLONE_NAMING) return true;
+    try {
+      this.#cloner.deserialize(this.#context.payloads.bytes(content), true);
+    } catch (error) {
+      // Whatever else is wrong is found when it is read.
+      return !(error instanceof NotHere);
+    }
+    return true;
+  }
+
   /** Frees arguments that nobody will read. */
   drop(slot: number, header: number): void {
     const count = (header >>> FUNCTION_BITS) & COUNT_MASK;
@@ -296,7 +345,7 @@ export class Codec {
     const kind = upper & 0xff;
     const content = memory.i32[2 * source];
     // Other threads may copy the same result at the same time, so nothing of it is changed.
-    if (kind === box.CLONE) {
+    if (box.isClone(kind)) {
       this.#writeClone(target, this.#cloner.deserialize(payloads.bytes(content), true));
     } else if (kind === box.STRING8 || kind === box.STRING16 || kind === box.FAILED_JOB) {
       const copy = payloads.copy(content);
@@ -320,7 +369,7 @@ export class Codec {
       const kind = upper & 0xff;
       const content = memory.i32[2 * cell];
       if (kind === box.STRING8 || kind === box.STRING16 || kind === box.FAILED_JOB) payloads.free(content);
-      else if (kind === box.CLONE) this.#dropClone(content);
+      else if (box.isClone(kind)) this.#dropClone(content);
       else if (kind === box.DONE_JOB) this.#dropPacked(content);
       else if (box.isByNumber(kind)) this.objects.end(content);
       cell += box.widthOf(kind);
@@ -394,7 +443,10 @@ export class Codec {
   }
 
   #writeClone(cell: number, value: unknown): number {
-    return this.#point(cell, box.CLONE, this.#stored(this.#cloner.serialize(value)));
+    const { departures } = this.objects;
+    const bytes = this.#cloner.serialize(value);
+    const kind = this.objects.departures === departures ? box.CLONE : box.CLONE_NAMING;
+    return this.#point(cell, kind, this.#stored(bytes));
   }
 
   #stored(bytes: Uint8Array): number {
@@ -434,6 +486,7 @@ export class Codec {
         return text;
       }
       case box.CLONE:
+      case box.CLONE_NAMING:
         return this.#takeClone(content);
       case box.VIEW: {
         const packed = memory.f64[cell + 1];

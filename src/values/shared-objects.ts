@@ -11,8 +11,10 @@
  * program sends the object again, it finds the cell closed and gives a new number.
  */
 import type { Context } from "../scheduler/context.js";
+import { receivesAtOnce } from "../platform/host.js";
 import { delay } from "../sync/delay.js";
 import { isShared, memoryUnder } from "./boxes.js";
+import { NotHere } from "./not-here.js";
 
 /** A SharedArrayBuffer, a WebAssembly.Memory or Module, a Blob, a key, …: whatever a port carries and nothing else does. */
 export type SharedObject = object;
@@ -62,6 +64,8 @@ export class SharedObjects implements ObjectNumbers {
   #bytes = 0;
   #lastObject: SharedObject | undefined;
   #lastNumber = 0;
+  /** How often an object has departed from here. */
+  departures = 0;
 
   /** @param links to the other threads, by their numbers */
   constructor(context: Context, links: readonly (Link | undefined)[]) {
@@ -71,6 +75,7 @@ export class SharedObjects implements ObjectNumbers {
 
   depart(object: SharedObject): number {
     const { memory } = this.#context;
+    this.departures++;
     const known = object === this.#lastObject ? this.#lastNumber : this.#numbers.get(object);
     if (known !== undefined) {
       this.#lastObject = object;
@@ -90,8 +95,16 @@ export class SharedObjects implements ObjectNumbers {
     return object;
   }
 
+  /** Whether the object that travels under `number` is known here, or has arrived. */
+  isHere(number: number): boolean {
+    if (this.#objects.has(number)) return true;
+    this.receive();
+    return this.#objects.has(number);
+  }
+
   find(number: number): SharedObject {
     this.#context.memory.reach(number);
+    if (!receivesAtOnce && !this.isHere(number)) throw new NotHere();
     let object = this.#objects.get(number);
     // The message was sent before the number could be seen, but a platform may deliver it a little later.
     for (let attempt = 0; object === undefined; attempt++) {
