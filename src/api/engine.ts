@@ -331,7 +331,7 @@ export class Engine {
   /** @param outcome what `waitFor` has returned */
   #checkWait(outcome: number, target: Job<unknown> | Group): void {
     if (outcome === SETTLED) return;
-    if (outcome === VAIN) throw wouldBlock(target);
+    if (outcome === VAIN) throw this.context.lacking ? notBrought(target) : wouldBlock(target);
     if (outcome === ABANDONED) throw abandoned(target);
     if (outcome === UNREAD) throw notBrought(target);
     if (outcome === LOST)
@@ -655,7 +655,7 @@ function wouldBlock(target: Job<unknown> | Group): WouldBlockError {
 
 function notBrought(target: Job<unknown> | Group): WouldBlockError {
   return new WouldBlockError(
-    `wait() for ${whatIs(target)} can never end: its result is on a shared buffer of another thread, which comes to this one only when its event loop turns; use await in place of wait(), or make the buffer before and give it to the job`,
+    `wait() for ${whatIs(target)} can never end: it needs a shared buffer of another thread, and in a browser that comes to this thread only when its event loop turns; use await in place of wait(), or give the buffer to the job that waits`,
   );
 }
 

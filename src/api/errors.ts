@@ -199,5 +199,7 @@ export class WouldBlockError extends Error {
 
 /** @param call what would block */
 export function mustNotBlock(call: string, instead: string): WouldBlockError {
-  return new WouldBlockError(`${call} would block this thread, and the main thread of a page must not block; use ${instead}`);
+  return new WouldBlockError(
+    `${call} would block this thread, and the main thread of a page must not block; use ${instead}`,
+  );
 }

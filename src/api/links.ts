@@ -17,7 +17,9 @@ export class Links {
   /** @param ports by thread, none to itself */
   constructor(ports: readonly (MessagePort | undefined)[]) {
     const replace = ({ successor, port }: Successor) => this.replace(successor, port);
-    this.all = ports.map((port) => (port === undefined ? undefined : new PortLink(port, replace, () => this.onArrival())));
+    this.all = ports.map((port) =>
+      port === undefined ? undefined : new PortLink(port, replace, () => this.onArrival()),
+    );
   }
 
   /** Reaches another worker as number `thread` from now on. */

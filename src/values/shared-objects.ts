@@ -10,8 +10,9 @@
  * the cell, and every thread forgets the number, so that the memory behind it can be collected. If a
  * program sends the object again, it finds the cell closed and gives a new number.
  */
-import type { Context } from "../scheduler/context.js";
+
 import { receivesAtOnce } from "../platform/host.js";
+import type { Context } from "../scheduler/context.js";
 import { delay } from "../sync/delay.js";
 import { isShared, memoryUnder } from "./boxes.js";
 import { NotHere } from "./not-here.js";

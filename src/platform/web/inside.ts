@@ -3,7 +3,7 @@ import { turn } from "./clock.js";
 import { type Notice, noticeIn } from "./threads.js";
 
 /** How long a thread waits for what it is started with before it says that nobody gives it any, in milliseconds. */
-const LONGEST_WAIT = 10_000;
+const LONGEST_WAIT = 5_000;
 
 /** A dedicated worker's global scope. */
 interface Scope {

@@ -24,7 +24,9 @@ export class EventEmitter {
 
   off(event: string, listener: Listener): this {
     const listeners = this.#of(event);
-    const at = listeners.findLastIndex((each) => each === listener || (each as { listener?: unknown }).listener === listener);
+    const at = listeners.findLastIndex(
+      (each) => each === listener || (each as { listener?: unknown }).listener === listener,
+    );
     this.#listeners.set(event, listeners.toSpliced(at, at < 0 ? 0 : 1));
     return this;
   }

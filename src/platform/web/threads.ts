@@ -123,7 +123,8 @@ export class Thread {
 function reasonOf(event: ErrorEvent, program: URL | undefined): unknown {
   event.preventDefault();
   if (event.error !== undefined && event.error !== null) return event.error;
-  if (event.message) return new Error(`a worker's program failed: ${event.message} (${event.filename}:${event.lineno})`);
+  if (event.message)
+    return new Error(`a worker's program failed: ${event.message} (${event.filename}:${event.lineno})`);
   const what = program === undefined ? "its program could not be loaded" : `${program.href} could not be loaded`;
   return new Error(
     `a worker did not start: ${what}; with a bundler, give JobSystem.create the option worker, with a file of your own that calls serve() of heddle/worker`,

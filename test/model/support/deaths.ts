@@ -461,6 +461,10 @@ class DeathRunner implements Runner {
     this.#fail(slot, TIMED_OUT);
   }
 
+  hasArguments(): boolean {
+    return true;
+  }
+
   now(): number {
     return this.#world.time;
   }

@@ -224,6 +224,10 @@ class ModelRunner implements Runner {
     Atomics.compareExchange(this.context.memory.i32, (slot << SLOT_LOG) + S_FAILURE, 0, -TIMED_OUT);
   }
 
+  hasArguments(): boolean {
+    return true;
+  }
+
   now(): number {
     return this.time;
   }

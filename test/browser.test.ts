@@ -1,0 +1,116 @@
+/** heddle in a browser, as it is installed: on a page, on its workers, and on a page that is not isolated. */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import type { Page } from "playwright-core";
+import { NO_CHROMIUM, Pages } from "./support/chromium.js";
+import { HANGS, until } from "./support/hangs.js";
+
+const pages = new Pages();
+
+/** Runs one of test/browser/scenarios.js. */
+function on(page: Page, scenario: string): Promise<unknown> {
+  return page.evaluate(async (name) => (await import("/scenarios.js" as string))[name](), scenario);
+}
+
+/** Runs a scenario on a page of its own. */
+async function run(scenario: string, options?: { plain: boolean }): Promise<unknown> {
+  const page = await pages.page(options);
+  try {
+    return await on(page, scenario);
+  } finally {
+    await page.close();
+  }
+}
+
+describe("in Chromium", { skip: NO_CHROMIUM }, () => {
+  before(() => pages.open());
+  after(() => pages.close());
+
+  test("jobs run, link and wait for jobs, and fail", HANGS, async () => {
+    assert.deepEqual(await run("results"), [3, 7, 3, 'JobFailedError: job "fail" failed: bad']);
+  });
+
+  test("on the page, what would block is refused, and what is known already is not", HANGS, async () => {
+    const [done, ...refused] = (await run("waits")) as string[];
+    assert.equal(done, 3);
+    assert.equal(refused.length, 4);
+    for (const message of refused) assert.match(message, /^WouldBlockError: .* would block .*; use /);
+  });
+
+  test("a page that is not isolated is told which headers it lacks", HANGS, async () => {
+    const [create, array, group, options, limits] = (await run("refused", { plain: true })) as string[];
+    for (const message of [create, array, group]) {
+      assert.match(message, /Cross-Origin-Opener-Policy: same-origin/);
+      assert.match(message, /Cross-Origin-Embedder-Policy: require-corp/);
+    }
+    assert.match(create, /threads: 0/);
+    assert.match(options, /^TypeError: execArgv and env/);
+    assert.match(limits, /^TypeError: resourceLimits is not kept by browsers/);
+    assert.deepEqual(await run("inItself", { plain: true }), [3, 1]);
+  });
+
+  test("what cannot be loaded is named", HANGS, async () => {
+    const [module, program, none, mute] = (await run("missing")) as string[];
+    assert.match(module, /none\.js/);
+    assert.match(program, /a worker did not start: its program could not be loaded/);
+    assert.match(none, /^TypeError: worker must return a Worker/);
+    assert.match(mute, /must call serve\(\) of heddle\/worker/);
+  });
+
+  test("the user's own shared buffers reach every thread, also one that is at work", HANGS, async () => {
+    assert.deepEqual(await run("ownBuffers"), [[21], 35, 14, 4, 4, 280, 21, "WouldBlockError"]);
+    assert.equal(await run("manyBuffers"), 20 * 7 * 190);
+  });
+
+  test("what jobs post to the page arrives as messages of the system", HANGS, async () => {
+    assert.deepEqual(await run("messages"), [{ heddle: "of the user's" }, true]);
+  });
+
+  test("a worker's death is noticed, whoever ends it, and another takes its place", HANGS, async () => {
+    const [failure, sum, workers] = (await run("terminated")) as [string, number, number];
+    assert.match(failure, /^WorkerCrashedError: job "until" failed: its worker thread ended unexpectedly/);
+    assert.deepEqual([sum, workers], [4, 2]);
+    const [message, sums, all] = (await run("terminatedAsleep")) as [string, number[], number];
+    assert.match(message, /another has taken its place/);
+    assert.deepEqual([sums, all], [Array.from({ length: 50 }, (_, k) => k + 1), 3]);
+    const [closed, next] = (await run("closed")) as [string, number];
+    assert.match(closed, /^WorkerCrashedError: .* with code 0$/);
+    assert.equal(next, 2);
+  });
+
+  test(
+    "a shutdown leaves no worker, whatever jobs have left open; by force not even one that loops",
+    HANGS,
+    async () => {
+      const page = await pages.page();
+      assert.deepEqual(await on(page, "leftOpen"), { neverScheduled: {} });
+      await until(() => page.workers().length === 0);
+      assert.match((await on(page, "forced")) as string, /^(ShutdownError|WorkerCrashedError): /);
+      await until(() => page.workers().length === 0);
+      await page.close();
+    },
+  );
+
+  test("a page that is loaded again leaves nothing behind", HANGS, async () => {
+    const page = await pages.page();
+    for (let round = 0; round < 3; round++) {
+      assert.equal(await on(page, "leaveBehind"), 2);
+      await page.reload();
+      await until(() => page.workers().length === 0);
+    }
+    assert.deepEqual(await on(page, "results"), [3, 7, 3, 'JobFailedError: job "fail" failed: bad']);
+    await page.close();
+  });
+
+  test("a worker of the user's creates a system, and may wait", HANGS, async () => {
+    assert.deepEqual(await run("nested"), [3, 2]);
+  });
+
+  test("serve on a thread that nobody serves says what is missing", HANGS, async () => {
+    assert.match((await run("stray")) as string, /serve\(\) works only on a thread that a JobSystem has started/);
+  });
+
+  test("a failure that nobody waits for is reported", HANGS, async () => {
+    assert.match((await run("unheard")) as string, /unheard/);
+  });
+});

@@ -1,0 +1,86 @@
+/** Job functions for a page: as they are served, without a bundler. */
+import { run, spawn } from "/heddle/job.js";
+
+export function add(a, b) {
+  return a + b;
+}
+
+export function fail(message) {
+  throw new RangeError(message);
+}
+
+export function tell(value) {
+  postMessage(value);
+}
+
+/** Tells that it runs, and goes on until somebody sets the cell. */
+export function until(cells) {
+  Atomics.store(cells, 1, 1);
+  while (Atomics.load(cells, 0) === 0);
+  return "ended";
+}
+
+export function leaveOpen() {
+  setInterval(() => {}, 1);
+  new MessageChannel().port1.onmessage = () => {};
+}
+
+export function end() {
+  close();
+}
+
+/** What only this thread knows so far. */
+export function make(length) {
+  return new Int32Array(new SharedArrayBuffer(4 * length)).fill(7);
+}
+
+export function makeNested(length) {
+  return { list: [make(length)] };
+}
+
+export function sum(cells) {
+  return cells.reduce((total, cell) => total + cell, 0);
+}
+
+export function sumNested({ list }) {
+  return sum(list[0]);
+}
+
+/** Gives what only this thread knows to jobs, and waits for them. */
+export function sumThere(length) {
+  const cells = make(length);
+  const jobs = Array.from({ length: 20 }, () => run(sum, cells));
+  return jobs.reduce((total, job) => total + job.wait(), 0);
+}
+
+/** Waits for what another thread makes: this one keeps itself busy until that has begun. */
+export function waitForMade(started) {
+  const job = run(makeOnOther, started);
+  while (Atomics.load(started, 0) === 0);
+  try {
+    return sum(job.wait());
+  } catch (error) {
+    return error.name;
+  }
+}
+
+export function makeOnOther(started) {
+  Atomics.store(started, 0, 1);
+  return make(3);
+}
+
+export async function awaitMade(started) {
+  const job = run(makeOnOther, started);
+  while (Atomics.load(started, 0) === 0);
+  return sum(await job);
+}
+
+export function chained(a) {
+  const first = spawn(add, a, 1);
+  return first.then(spawn(add, 1, 1)).wait() + first.wait();
+}
+
+export async function later(milliseconds) {
+  await new Promise((resolve) => setTimeout(resolve, milliseconds));
+  return milliseconds;
+}
