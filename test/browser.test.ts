@@ -91,6 +91,12 @@ describe("in Chromium", { skip: NO_CHROMIUM }, () => {
     },
   );
 
+  test("jobs wait inside jobs as deep as a worker's stack allows", HANGS, async () => {
+    const [deep, deeper] = (await run("depth")) as [number, string];
+    assert.equal(deep, 120);
+    assert.match(deeper, /jobs wait inside jobs \d+ deep/);
+  });
+
   test("a page that is loaded again leaves nothing behind", HANGS, async () => {
     const page = await pages.page();
     for (let round = 0; round < 3; round++) {

@@ -19,6 +19,8 @@ const MAX_DEPTH = 1500;
  */
 const MAIN_DEPTH = 256;
 const MAX_MAIN_DEPTH = 2 * MAIN_DEPTH;
+/** The same for any thread of a browser: stacks of Chromium's workers, of some 500 KiB, end at about 300. */
+const SMALL_DEPTH = 128;
 
 /** What is executed here from now on is inside the job that runs here, if one does. @returns what `unnest` is to be given */
 export function nest(context: Context): number {
@@ -41,7 +43,8 @@ export function unnest(context: Context, outer: number): void {
 
 /** Whether jobs wait inside jobs so deep on this thread that none can be executed any more. */
 export function tooDeep({ me, depth }: Context): boolean {
-  return depth >= (me === MAIN || smallStacks ? MAX_MAIN_DEPTH : MAX_DEPTH);
+  if (smallStacks) return depth >= SMALL_DEPTH;
+  return depth >= (me === MAIN ? MAX_MAIN_DEPTH : MAX_DEPTH);
 }
 
 /** Finds a job that this thread can execute inside another, or while it waits: none that is foreign there. @returns its slot, or 0 */

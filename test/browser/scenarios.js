@@ -215,3 +215,7 @@ export function unheard() {
     return heard;
   });
 }
+
+export function depth() {
+  return withSystem({}, async (jobs) => [await jobs.run(work.deep, 120), await failure(jobs.run(work.deep, 2000))]);
+}

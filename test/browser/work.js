@@ -84,3 +84,8 @@ export async function later(milliseconds) {
   await new Promise((resolve) => setTimeout(resolve, milliseconds));
   return milliseconds;
 }
+
+/** Waits as deep inside waits as it is told. */
+export function deep(levels) {
+  return levels === 0 ? 0 : run(deep, levels - 1).wait() + 1;
+}

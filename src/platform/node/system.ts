@@ -12,5 +12,5 @@ export function withoutProcess(): string | undefined {
   return undefined;
 }
 
-/** Whether the stacks of workers are no larger than that of the main thread, which is not ours to size. */
+/** Whether the stacks of threads are small, and not ours to size. */
 export const smallStacks: boolean = false;

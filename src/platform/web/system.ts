@@ -80,7 +80,7 @@ export function withoutProcess(): string | undefined {
   return "browsers";
 }
 
-/** Whether the stacks of workers are no larger than that of the main thread, which is not ours to size. */
+/** Whether the stacks of threads are small, and not ours to size. */
 export const smallStacks: boolean = true;
 
 /** What this runtime is called if it does not limit the memory of threads. */
