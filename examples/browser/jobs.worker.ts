@@ -1,0 +1,5 @@
+/** The program of the threads. */
+import { serve } from "heddle/worker";
+import * as work from "./work.js";
+
+serve(work);
