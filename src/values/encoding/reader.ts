@@ -2,6 +2,7 @@
 import { isTooDeep } from "../describe.js";
 import { exceptionOf } from "../natures.js";
 import { NewerFormatError } from "../newer-format.js";
+import { NotHere } from "../not-here.js";
 import { makeView, TRACKING, VIEWS } from "../views.js";
 import { withoutStacks } from "../without-stacks.js";
 import * as format from "./format.js";
@@ -38,7 +39,7 @@ export function decode(bytes: Uint8Array, arrive?: (number: number) => object): 
         },
       );
     }
-    if (error instanceof DamagedValueError || error instanceof MissingHere) throw error;
+    if (error instanceof DamagedValueError || error instanceof MissingHere || error instanceof NotHere) throw error;
     throw damaged("they make no value", error);
   }
 }

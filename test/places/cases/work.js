@@ -77,5 +77,7 @@ export function endless() {
 }
 
 export function end(code) {
-  process.exit(code);
+  if (globalThis.process?.exit) process.exit(code);
+  // A browser's thread.
+  close();
 }

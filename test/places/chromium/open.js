@@ -1,8 +1,13 @@
-/** Serves what `vite build` has made, opens it in Chromium, and prints what the page prints until all cases have run. */
+/**
+ * Serves what `vite build` has made, or with `dev` the sources, opens the page in Chromium, and prints what it prints until all
+ * cases have run.
+ */
 import { chromium } from "playwright-core";
-import { preview } from "vite";
+import { createServer, preview } from "vite";
 
-const server = await preview({ preview: { port: 0 }, logLevel: "error" });
+const settings = { logLevel: "error", server: { port: 0 }, preview: { port: 0 } };
+const server = process.argv[2] === "dev" ? await createServer(settings) : await preview(settings);
+if (process.argv[2] === "dev") await server.listen();
 const browser = await chromium.launch({
   executablePath: "/usr/bin/chromium",
   args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"],

@@ -1,0 +1,4 @@
+import { serve } from "heddle/worker";
+import * as work from "./work.js";
+
+serve(work);
