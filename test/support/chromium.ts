@@ -34,6 +34,13 @@ function serve(): Promise<Server> {
   });
 }
 
+export function launch(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: EXECUTABLE,
+    args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+  });
+}
+
 /** One browser and one server, for all pages of a test file. */
 export class Pages {
   #server!: Server;
@@ -41,10 +48,7 @@ export class Pages {
 
   async open(): Promise<void> {
     this.#server = await serve();
-    this.#browser = await chromium.launch({
-      executablePath: EXECUTABLE,
-      args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-    });
+    this.#browser = await launch();
   }
 
   async close(): Promise<void> {
