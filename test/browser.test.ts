@@ -2,21 +2,25 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Page } from "playwright-core";
-import { NO_CHROMIUM, Pages } from "./support/chromium.js";
+import { NO_CHROMIUM, type PageOptions, Pages } from "./support/chromium.js";
 import { HANGS, until } from "./support/hangs.js";
+import { bound, ONLY_LONG } from "./support/long.js";
 
 const pages = new Pages();
 
-/** Runs one of test/browser/scenarios.js. */
-function on(page: Page, scenario: string): Promise<unknown> {
-  return page.evaluate(async (name) => (await import("/scenarios.js" as string))[name](), scenario);
+/** Runs one of test/browser/scenarios.js, which is given `bound`. */
+function on(page: Page, scenario: string, bound?: number): Promise<unknown> {
+  return page.evaluate(async ({ scenario, bound }) => (await import("/scenarios.js" as string))[scenario](bound), {
+    scenario,
+    bound,
+  });
 }
 
 /** Runs a scenario on a page of its own. */
-async function run(scenario: string, options?: { plain: boolean }): Promise<unknown> {
+async function run(scenario: string, { bound, ...options }: PageOptions & { bound?: number } = {}): Promise<unknown> {
   const page = await pages.page(options);
   try {
-    return await on(page, scenario);
+    return await on(page, scenario, bound);
   } finally {
     await page.close();
   }
@@ -62,6 +66,19 @@ describe("in Chromium", { skip: NO_CHROMIUM }, () => {
     assert.equal(await run("manyBuffers"), 20 * 7 * 190);
   });
 
+  test("what a synchronous job makes reaches others while it blocks", HANGS, async () => {
+    assert.deepEqual(await run("firstInJobs", { bound: bound(10, 200) }), ["20,210"]);
+  });
+
+  test(
+    "a wait for a result on memory that this thread does not know ends: with the result, or with an error",
+    HANGS,
+    async () => {
+      const others = (await run("newResults", { bound: bound(300, 3000) })) as unknown[];
+      for (const other of others) assert.equal(other, "WouldBlockError");
+    },
+  );
+
   test("what jobs post to the page arrives as messages of the system", HANGS, async () => {
     assert.deepEqual(await run("messages"), [{ heddle: "of the user's" }, true]);
   });
@@ -76,6 +93,28 @@ describe("in Chromium", { skip: NO_CHROMIUM }, () => {
     const [closed, next] = (await run("closed")) as [string, number];
     assert.match(closed, /^WorkerCrashedError: .* with code 0$/);
     assert.equal(next, 2);
+  });
+
+  test("workers that are terminated at any moment lose no job", HANGS, async () => {
+    const outcomes = new Set((await run("terminatedAtRandom", { bound: bound(8, 100) })) as (string | undefined)[]);
+    assert.ok(outcomes.delete(undefined));
+    for (const outcome of outcomes) assert.equal(outcome, "WorkerCrashedError");
+  });
+
+  test("a tab that is hidden, where timers hardly run, goes on", HANGS, async () => {
+    const seldom = `{
+      const { setTimeout, setInterval } = globalThis;
+      globalThis.setTimeout = (work, milliseconds) => setTimeout(work, Math.max(1000, milliseconds ?? 0));
+      globalThis.setInterval = (work, milliseconds) => setInterval(work, Math.max(1000, milliseconds ?? 0));
+    }`;
+    const [jobs, made, death, limit, main] = (await run("throttled", { before: seldom })) as unknown[];
+    assert.deepEqual([jobs, made, main], [200, [5, 15], 3]);
+    assert.match(death as string, /^WorkerCrashedError: /);
+    assert.match(limit as string, /^JobTimeoutError: /);
+  });
+
+  test("after a long rest with timers open on the workers, jobs run", { ...HANGS, ...ONLY_LONG }, async () => {
+    assert.deepEqual(await run("idle", { bound: 6000 }), Array(50).fill(7));
   });
 
   test(

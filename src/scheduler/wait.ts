@@ -249,7 +249,8 @@ function sleep(context: Context, target: Settleable, foreign: boolean): number {
   events.prepare(me, state);
   // The last look, after the announcement: no wake is lost.
   drainFinished(context);
-  const found = target.settled || context.undelivered.length > 0 || !nothingHere(context) || newForeign(context, state);
+  const finished = target.settled || context.unread.has(target._slot) || context.undelivered.length > 0;
+  const found = finished || !nothingHere(context) || newForeign(context, state);
   let outcome = ON;
   if (found || context.state === DEAD) {
     events.cancel(me, state);

@@ -102,6 +102,27 @@ export function ownBuffers() {
   });
 }
 
+export function firstInJobs(rounds) {
+  return withSystem({ threads: 3 }, async (jobs) => {
+    const outcomes = new Set();
+    for (let round = 0; round < rounds; round++) {
+      for (const outcome of await Promise.all([1, 2].map(() => jobs.run(work.useMade, 20)))) outcomes.add(`${outcome}`);
+    }
+    return [...outcomes];
+  });
+}
+
+export function newResults(rounds) {
+  return withSystem({ threads: 3 }, async (jobs) => {
+    const outcomes = new Set();
+    for (let round = 0; round < rounds; round++) {
+      outcomes.add(await jobs.run(work.waitForAny));
+      outcomes.add(work.sum(await jobs.run(work.make, 3)));
+    }
+    return [...outcomes].filter((outcome) => outcome !== 21);
+  });
+}
+
 export function manyBuffers() {
   return withSystem({}, async (jobs) => {
     let total = 0;
@@ -151,6 +172,33 @@ export async function terminatedAsleep() {
     workers[0].terminate();
     const message = await reported;
     return [message, await Promise.all(Array.from({ length: 50 }, (_, k) => jobs.run(work.add, k, 1))), workers.length];
+  });
+}
+
+/** Workers are terminated now and then, whatever they do. */
+export async function terminatedAtRandom(rounds) {
+  const workers = [];
+  const worker = (options) => {
+    workers.push(new Worker("/serve.js", options));
+    return workers.at(-1);
+  };
+  return withSystem({ threads: 3, worker, modules: [work] }, async (jobs) => {
+    jobs.on("error", () => {});
+    const outcomes = new Set();
+    for (let round = 0; round < rounds; round++) {
+      const all = [
+        ...Array.from({ length: 300 }, (_, k) => jobs.run(work.add, k, 1)),
+        ...Array.from({ length: 10 }, () => jobs.run(work.later, 20)),
+        jobs.run(work.sum, work.make(3)),
+        jobs.run(work.sumThere, 2),
+        jobs.run(work.chained, 4),
+      ];
+      await jobs.run(work.later, round % 7);
+      // The oldest: one that has run nothing yet would be given up after some rounds.
+      workers.shift().terminate();
+      for (const { reason } of await Promise.allSettled(all)) outcomes.add(reason?.name);
+    }
+    return [...outcomes];
   });
 }
 
@@ -217,5 +265,37 @@ export function unheard() {
 }
 
 export function depth() {
-  return withSystem({}, async (jobs) => [await jobs.run(work.deep, 120), await failure(jobs.run(work.deep, 2000))]);
+  return withSystem({ threads: 1 }, async (jobs) => [
+    await jobs.run(work.deep, 120),
+    await failure(jobs.run(work.deep, 300)),
+  ]);
+}
+
+/** What must work though timers hardly run: jobs, channels, deaths, limits. */
+export function throttled() {
+  const workers = [];
+  const worker = (options) => {
+    workers.push(new Worker("/serve.js", options));
+    return workers.at(-1);
+  };
+  return withSystem({ threads: 2, worker, modules: [work] }, async (jobs) => {
+    const sums = await Promise.all(Array.from({ length: 200 }, (_, k) => jobs.run(work.add, k, 1)));
+    const made = await jobs.run(work.useMade, 5);
+    const cells = shared(Int32Array, 2);
+    const job = failure(jobs.run(work.until, cells));
+    while (cells[1] === 0) await jobs.run(work.add, 1, 1);
+    for (const each of workers.splice(0)) each.terminate();
+    const death = await job;
+    const limit = await failure(jobs.spawn(work.until, shared(Int32Array, 2)).with({ timeout: 20, kill: true }));
+    return [sums.length, made, death, limit, await jobs.spawn(work.add, 1, 2).with({ on: "main" })];
+  });
+}
+
+/** A long time in which nothing is to be done, with timers open on the workers. */
+export function idle(milliseconds) {
+  return withSystem({}, async (jobs) => {
+    await Promise.all([jobs.run(work.leaveOpen), jobs.run(work.leaveOpen)]);
+    await new Promise((resolve) => setTimeout(resolve, milliseconds));
+    return Promise.all(Array.from({ length: 50 }, () => jobs.run(work.chained, 4)));
+  });
 }

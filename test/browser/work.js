@@ -1,4 +1,5 @@
 /** Job functions for a page: as they are served, without a bundler. */
+import { Channel, shared, WaitGroup } from "/heddle/index.js";
 import { run, spawn } from "/heddle/job.js";
 
 export function add(a, b) {
@@ -88,4 +89,37 @@ export async function later(milliseconds) {
 /** Waits as deep inside waits as it is told. */
 export function deep(levels) {
   return levels === 0 ? 0 : run(deep, levels - 1).wait() + 1;
+}
+
+/** Makes what other threads have not heard of, gives it to jobs, and blocks until they have used it. */
+export function useMade(count) {
+  const cells = shared(Int32Array, 1);
+  const waitGroup = new WaitGroup();
+  const channel = new Channel({ capacity: 2, maxBytes: 100 });
+  waitGroup.add(count);
+  for (let k = 0; k < count; k++) run(countAndTell, cells, waitGroup);
+  waitGroup.waitSync();
+  run(sendAll, channel, count);
+  let sum = 0;
+  for (const { k } of channel) sum += k;
+  return [cells[0], sum];
+}
+
+export function countAndTell(cells, waitGroup) {
+  Atomics.add(cells, 0, 1);
+  waitGroup.done();
+}
+
+export function sendAll(channel, count) {
+  for (let k = 1; k <= count; k++) channel.sendSync({ k });
+  channel.close();
+}
+
+/** Waits for what a job makes, which this thread or another runs. */
+export function waitForAny() {
+  try {
+    return sum(run(make, 3).wait());
+  } catch (error) {
+    return error.name;
+  }
 }

@@ -5,11 +5,17 @@ import type { AddressInfo } from "node:net";
 import { join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
+import { BUN, DENO } from "./runtime.js";
 
 const EXECUTABLE = process.env.HEDDLE_CHROMIUM ?? "/usr/bin/chromium";
 
 /** Why there is no test in a browser, or false. */
-export const NO_CHROMIUM = existsSync(EXECUTABLE) ? false : `there is no ${EXECUTABLE}; HEDDLE_CHROMIUM names another`;
+export const NO_CHROMIUM = reasonAgainst();
+
+function reasonAgainst(): string | false {
+  if (BUN || DENO) return "what runs in the browser is the same whoever opens it";
+  return existsSync(EXECUTABLE) ? false : `there is no ${EXECUTABLE}; HEDDLE_CHROMIUM names another`;
+}
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const FOLDERS = { "/heddle/": join(root, "dist", "browser"), "/": join(root, "test", "browser") };
@@ -41,6 +47,13 @@ export function launch(): Promise<Browser> {
   });
 }
 
+export interface PageOptions {
+  /** Without the headers of isolation. */
+  readonly plain?: boolean;
+  /** A script that is run before all others. */
+  readonly before?: string;
+}
+
 /** One browser and one server, for all pages of a test file. */
 export class Pages {
   #server!: Server;
@@ -57,9 +70,9 @@ export class Pages {
     this.#server?.closeAllConnections();
   }
 
-  /** Opens a page. @param plain without the headers of isolation */
-  async page({ plain = false } = {}): Promise<Page> {
+  async page({ plain = false, before }: PageOptions = {}): Promise<Page> {
     const page = await this.#browser.newPage();
+    if (before !== undefined) await page.addInitScript(before);
     const { port } = this.#server.address() as AddressInfo;
     await page.goto(`http://localhost:${port}${plain ? "/plain/" : "/"}`);
     return page;
