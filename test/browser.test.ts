@@ -54,9 +54,10 @@ describe("in Chromium", { skip: NO_CHROMIUM }, () => {
   });
 
   test("what cannot be loaded is named", HANGS, async () => {
-    const [module, program, none, mute] = (await run("missing")) as string[];
+    const [module, program, bare, none, mute] = (await run("missing")) as string[];
     assert.match(module, /none\.js/);
     assert.match(program, /a worker did not start: its program could not be loaded/);
+    assert.match(bare, /could not be loaded; its file must be served with the header Cross-Origin-Embedder-Policy/);
     assert.match(none, /^TypeError: worker must return a Worker/);
     assert.match(mute, /must call serve\(\) of heddle\/worker/);
   });

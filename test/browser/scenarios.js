@@ -76,6 +76,8 @@ export async function missing() {
   return [
     await create({ modules: [new URL("./none.js", import.meta.url)] }),
     await create({ worker: (options) => new Worker(new URL("./none.js", import.meta.url), options) }),
+    // Served without the headers, so the browser does not load it.
+    await create({ worker: (options) => new Worker(new URL("/plain/serve.js", import.meta.url), options) }),
     await create({ worker: () => 1 }),
     // It says nothing of heddle: it does not call serve.
     await create({

@@ -126,9 +126,10 @@ function reasonOf(event: ErrorEvent, program: URL | undefined): unknown {
   if (event.message)
     return new Error(`a worker's program failed: ${event.message} (${event.filename}:${event.lineno})`);
   const what = program === undefined ? "its program could not be loaded" : `${program.href} could not be loaded`;
-  return new Error(
-    `a worker did not start: ${what}; with a bundler, give JobSystem.create the option worker, with a file of your own that calls serve() of heddle/worker`,
-  );
+  const served = "its file must be served with the header Cross-Origin-Embedder-Policy: require-corp, as the page is";
+  const bundled =
+    "; with a bundler, give JobSystem.create the option worker, with a file of your own that calls serve() of heddle/worker";
+  return new Error(`a worker did not start: ${what}; ${served}${program === undefined ? "" : bundled}`);
 }
 
 /** Prints what a worker has handed over: in a browser, workers print themselves. */
