@@ -22,6 +22,8 @@ const NEAR = 1e-4;
 export class Scene {
   readonly #spheres: readonly Sphere[];
   readonly #lamp: readonly [number, number, number];
+  /** What `#nearest` has found: to make an object of it for each ray would take much longer. */
+  #found: Sphere | undefined;
 
   constructor(time: number) {
     this.#spheres = [
@@ -62,16 +64,16 @@ export class Scene {
     let [red, green, blue, share] = [0, 0, 0, 1];
     for (let bounce = 0; bounce < BOUNCES && share > 0.02; bounce++) {
       const hit = this.#nearest(ox, oy, oz, dx, dy, dz);
+      const sphere = this.#found;
       const floor = dy < -NEAR ? -oy / dy : FAR;
-      if (hit.at === FAR && floor === FAR) {
+      if (hit === FAR && floor === FAR) {
         const sky = 0.5 + 0.5 * dy;
         red += share * (0.25 + 0.2 * sky);
         green += share * (0.35 + 0.3 * sky);
         blue += share * (0.5 + 0.45 * sky);
         break;
       }
-      const onFloor = floor < hit.at;
-      const at = onFloor ? floor : hit.at;
+      const at = Math.min(floor, hit);
       ox += dx * at;
       oy += dy * at;
       oz += dz * at;
@@ -79,8 +81,7 @@ export class Scene {
       let color: readonly [number, number, number] =
         (Math.floor(ox) + Math.floor(oz)) & 1 ? [0.8, 0.8, 0.8] : [0.25, 0.28, 0.32];
       let mirror = 0.15;
-      if (!onFloor) {
-        const { sphere } = hit as { sphere: Sphere };
+      if (hit < floor && sphere !== undefined) {
         nx = (ox - sphere.x) / sphere.radius;
         ny = (oy - sphere.y) / sphere.radius;
         nz = (oz - sphere.z) / sphere.radius;
@@ -111,19 +112,19 @@ export class Scene {
       let dx = this.#lamp[0] + LAMP_RADIUS * (2 * random() - 1) - ox;
       let dy = this.#lamp[1] + LAMP_RADIUS * (2 * random() - 1) - oy;
       let dz = this.#lamp[2] + LAMP_RADIUS * (2 * random() - 1) - oz;
-      const length = Math.hypot(dx, dy, dz);
+      const length = Math.sqrt(dx * dx + dy * dy + dz * dz);
       dx /= length;
       dy /= length;
       dz /= length;
       const facing = nx * dx + ny * dy + nz * dz;
-      if (facing > 0 && this.#nearest(ox, oy, oz, dx, dy, dz).at > length) light += facing;
+      if (facing > 0 && this.#nearest(ox, oy, oz, dx, dy, dz) > length) light += facing;
     }
     return light / LAMP_RAYS;
   }
 
-  #nearest(ox: number, oy: number, oz: number, dx: number, dy: number, dz: number): { at: number; sphere?: Sphere } {
+  /** How far away the nearest sphere is that a ray meets, or FAR. */
+  #nearest(ox: number, oy: number, oz: number, dx: number, dy: number, dz: number): number {
     let at = FAR;
-    let nearest: Sphere | undefined;
     for (const sphere of this.#spheres) {
       const x = ox - sphere.x;
       const y = oy - sphere.y;
@@ -134,9 +135,9 @@ export class Scene {
       const distance = -b - Math.sqrt(d);
       if (distance > NEAR && distance < at) {
         at = distance;
-        nearest = sphere;
+        this.#found = sphere;
       }
     }
-    return { at, sphere: nearest };
+    return at;
   }
 }

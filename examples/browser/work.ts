@@ -51,7 +51,7 @@ export function trace(traced: Float32Array, spans: Float64Array, tile: number, t
       const dx = 1.8 * fx + across * rx + up * ux;
       const dy = 1.8 * fy + up * uy;
       const dz = 1.8 * fz + across * rz + up * uz;
-      const length = Math.hypot(dx, dy, dz);
+      const length = Math.sqrt(dx * dx + dy * dy + dz * dz);
       scene.look(ex, ey, ez, dx / length, dy / length, dz / length, random, color);
       traced.set(color, 3 * (y * WIDTH + x));
     }

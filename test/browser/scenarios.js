@@ -192,10 +192,11 @@ export async function terminatedAtRandom(rounds) {
         ...Array.from({ length: 300 }, (_, k) => jobs.run(work.add, k, 1)),
         ...Array.from({ length: 10 }, () => jobs.run(work.later, 20)),
         jobs.run(work.sum, work.make(3)),
+        jobs.run(work.makeNested, 3).then(jobs.spawn(work.add, 1, 1)),
         jobs.run(work.sumThere, 2),
         jobs.run(work.chained, 4),
       ];
-      await jobs.run(work.later, round % 7);
+      await new Promise((resolve) => setTimeout(resolve, round % 7));
       // The oldest: one that has run nothing yet would be given up after some rounds.
       workers.shift().terminate();
       for (const { reason } of await Promise.allSettled(all)) outcomes.add(reason?.name);
