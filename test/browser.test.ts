@@ -26,7 +26,10 @@ async function run(scenario: string, { bound, ...options }: PageOptions & { boun
   }
 }
 
-describe("in Chromium", { skip: NO_CHROMIUM }, () => {
+/** Pages at once: much of the time, Chromium takes to end threads that loop. */
+const AT_ONCE = 3;
+
+describe("in Chromium", { skip: NO_CHROMIUM, concurrency: AT_ONCE }, () => {
   before(() => pages.open());
   after(() => pages.close());
 

@@ -179,10 +179,10 @@ export async function terminatedAsleep() {
 
 /** Workers are terminated now and then, whatever they do. */
 export async function terminatedAtRandom(rounds) {
-  const workers = [];
+  const workers = new Map();
   const worker = (options) => {
-    workers.push(new Worker("/serve.js", options));
-    return workers.at(-1);
+    workers.set(options.name, new Worker("/serve.js", options));
+    return workers.get(options.name);
   };
   return withSystem({ threads: 3, worker, modules: [work] }, async (jobs) => {
     jobs.on("error", () => {});
@@ -196,9 +196,14 @@ export async function terminatedAtRandom(rounds) {
         jobs.run(work.sumThere, 2),
         jobs.run(work.chained, 4),
       ];
+      // One that has started: of another it would be noticed only when the time for its start is over.
+      const ready = jobs.run(work.who);
+      all.push(ready);
       await new Promise((resolve) => setTimeout(resolve, round % 7));
-      // The oldest: one that has run nothing yet would be given up after some rounds.
-      workers.shift().terminate();
+      await ready.then(
+        (name) => workers.get(name).terminate(),
+        () => {},
+      );
       for (const { reason } of await Promise.allSettled(all)) outcomes.add(reason?.name);
     }
     return [...outcomes];

@@ -14,6 +14,11 @@ export function tell(value) {
   postMessage(value);
 }
 
+/** The name of the thread that it runs on. */
+export function who() {
+  return self.name;
+}
+
 /** Tells that it runs, and goes on until somebody sets the cell. */
 export function until(cells) {
   Atomics.store(cells, 1, 1);
