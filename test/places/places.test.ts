@@ -1,10 +1,12 @@
 /**
  * The places where people's code runs: each installs the packed package and its own tools in an empty folder, and runs the same
- * cases there. The quick ones need no tools; the others run with HEDDLE_TEST_PLACES, as by `npm run test:places`.
+ * cases there. The quick ones need no tools; all run with HEDDLE_TEST_PLACES=all, as by `npm run test:places`, and some with their
+ * names in it, such as HEDDLE_TEST_PLACES=vitest,next.
  */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import {
+  copyFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -16,34 +18,50 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import test, { after, before } from "node:test";
+import { basename, join } from "node:path";
+import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { textOf } from "../support/documents.js";
+
+type Command = readonly string[];
 
 /** What a place's place.json says. */
 interface Place {
-  /** Whether it runs with the quick tests. */
+  /** Whether it runs with the quick tests: it needs nothing that is not here. */
   readonly quick?: boolean;
+  /** Another place, whose files it has too. */
+  readonly like?: string;
   /** The packages that it needs besides heddle, with their versions. */
   readonly tools?: Readonly<Record<string, string>>;
-  readonly env?: Readonly<Record<string, string>>;
+  /** What installs all of it, if it has a package.json of its own. */
+  readonly install?: readonly Command[];
+  /** Where the job functions and the cases lie, if that is not the place's own folder. */
+  readonly folders?: { readonly work: string; readonly cases: string };
   /** Whether its job functions are a TypeScript file. */
   readonly typescript?: boolean;
+  readonly env?: Readonly<Record<string, string>>;
   /** What to run before. */
-  readonly build?: readonly (readonly string[])[];
+  readonly build?: readonly Command[];
   /** What runs the cases. */
-  readonly run: readonly (readonly string[])[];
+  readonly run: readonly Command[];
   /** What each of these prints. */
   readonly says: string;
 }
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
-const places = join(root, "test", "places");
-const all = process.env.HEDDLE_TEST_PLACES !== undefined;
-const only = process.env.HEDDLE_TEST_PLACES?.split(",").filter((name) => name !== "all") ?? [];
+const folder = join(root, "test", "places");
+const wanted = process.env.HEDDLE_TEST_PLACES?.split(",") ?? [];
 const temp = realpathSync(mkdtempSync(join(tmpdir(), "heddle-places-")));
-const MOST = { timeout: 240_000 };
-let tarball = "";
+/** For one place, in milliseconds. */
+const MOST = 400_000;
+/** Installing is mostly waiting. */
+const AT_ONCE = 2;
+
+const places = new Map(
+  readdirSync(folder)
+    .filter((name) => existsSync(join(folder, name, "place.json")))
+    .map((name) => [name, JSON.parse(readFileSync(join(folder, name, "place.json"), "utf8")) as Place]),
+);
 
 /** What npm tells its scripts would make the npm started here work in the project instead of in the given folder. */
 const environment = Object.fromEntries(
@@ -52,15 +70,15 @@ const environment = Object.fromEntries(
   ),
 );
 
-/** @returns what it printed, and whether it ended well */
-function run([command, ...args]: readonly string[], cwd: string, env = {}) {
-  const done = spawnSync(command === "node" ? process.execPath : command, args, {
-    cwd,
-    encoding: "utf8",
-    env: { ...environment, ...env },
-    timeout: MOST.timeout,
+/** Runs a program that must end well. @returns what it printed */
+function run([command, ...args]: Command, cwd: string, env = {}): Promise<string> {
+  const options = { cwd, env: { ...environment, ...env }, timeout: MOST, maxBuffer: 1e8 };
+  return new Promise((resolve, reject) => {
+    execFile(command === "node" ? process.execPath : command, args, options, (error, out, errors) => {
+      if (error === null) resolve(out + errors);
+      else reject(new Error(`${[command, ...args].join(" ")}: ${error.signal ?? error.code}\n${out}${errors}`));
+    });
   });
-  return { ended: done.status === 0, printed: `${done.stdout}${done.stderr}${done.error ?? ""}` };
 }
 
 /** As a file of CommonJS. */
@@ -72,59 +90,87 @@ function toCommonJs(text: string): string {
   return `${body}\nmodule.exports = { ${names.join(", ")} };\n`;
 }
 
-function prepare(name: string, { tools = {}, typescript = false }: Place): string {
+/** Makes the folder of a place, with the package as heddle.tgz. */
+function prepare(name: string, { like, folders, typescript }: Place): string {
   const app = join(temp, name);
   mkdirSync(app);
-  cpSync(join(places, name), app, { recursive: true });
-  for (const file of ["work", "cases"]) {
-    const text = readFileSync(join(places, "cases", `${file}.js`), "utf8");
-    writeFileSync(join(app, `${file}.js`), text);
-    writeFileSync(join(app, `${file}.cjs`), toCommonJs(text));
+  for (const each of like === undefined ? [name] : [like, name]) {
+    cpSync(join(folder, each), app, { recursive: true, filter: (path) => basename(path) !== "place.json" });
   }
-  if (typescript) writeFileSync(join(app, "work.ts"), `// @ts-nocheck\n${readFileSync(join(app, "work.js"), "utf8")}`);
-  writeFileSync(join(app, "package.json"), '{ "name": "app", "private": true, "type": "module" }\n');
-  const packages = Object.entries(tools).map(([tool, version]) => `${tool}@${version}`);
-  const offline = packages.length === 0 ? "--offline" : "--prefer-offline";
-  const installed = run(
-    ["npm", "install", offline, "--no-audit", "--no-fund", "--loglevel=error", tarball, ...packages],
-    app,
-  );
-  assert.ok(installed.ended, `the tools of ${name} cannot be installed:\n${installed.printed}`);
+  for (const file of ["work", "cases"] as const) {
+    const at = join(app, folders?.[file] ?? "", file);
+    const text = readFileSync(join(folder, "cases", `${file}.js`), "utf8");
+    writeFileSync(`${at}.js`, text);
+    writeFileSync(`${at}.cjs`, toCommonJs(text));
+    if (typescript) writeFileSync(`${at}.ts`, `// @ts-nocheck\n${text}`);
+  }
+  copyFileSync(join(temp, "heddle.tgz"), join(app, "heddle.tgz"));
   return app;
 }
 
-before(() => {
-  const packed = run(["npm", "pack", "--json", "--pack-destination", temp, "--ignore-scripts"], root);
-  const [{ filename }] = Object.values(JSON.parse(packed.printed) as Record<string, { filename: string }>);
-  tarball = join(temp, filename);
+async function install(app: string, { install, tools = {}, env }: Place): Promise<void> {
+  if (install !== undefined) {
+    for (const command of install) await run(command, app, env);
+    return;
+  }
+  writeFileSync(join(app, "package.json"), '{ "name": "app", "private": true, "type": "module" }\n');
+  const packages = Object.entries(tools).map(([tool, version]) => `${tool}@${version}`);
+  const from = packages.length === 0 ? "--offline" : "--prefer-offline";
+  await run(["npm", "install", from, "--no-audit", "--no-fund", "--loglevel=error", "./heddle.tgz", ...packages], app);
+}
+
+before(async () => {
+  const printed = await run(["npm", "pack", "--json", "--pack-destination", temp, "--ignore-scripts"], root);
+  // A list in some versions of npm, an object with a member for each package in others.
+  const [{ filename }] = Object.values(JSON.parse(printed) as Record<string, { filename: string }>);
+  copyFileSync(join(temp, filename), join(temp, "heddle.tgz"));
 });
 
 after(() => rmSync(temp, { recursive: true, force: true }));
 
-for (const name of readdirSync(places).sort()) {
-  const file = join(places, name, "place.json");
-  if (!existsSync(file)) continue;
-  const place = JSON.parse(readFileSync(file, "utf8")) as Place;
-  if (!(all || place.quick) || (only.length > 0 && !only.includes(name))) continue;
-  test(`${name}: all cases`, MOST, () => {
-    const app = prepare(name, place);
-    for (const command of [...(place.build ?? []), ...place.run]) {
-      const { ended, printed } = run(command, app, place.env);
-      const said = !place.run.includes(command) || printed.includes(place.says);
-      assert.ok(ended && said, `${command.join(" ")}\n${printed.slice(-4000)}`);
-    }
-    rmSync(app, { recursive: true, force: true });
-  });
-}
+describe("places", { concurrency: AT_ONCE }, () => {
+  for (const [name, place] of places) {
+    if (!place.quick && !wanted.includes("all") && !wanted.includes(name)) continue;
+    test(`${name}: all cases`, { timeout: MOST }, async () => {
+      const app = prepare(name, place);
+      await install(app, place).catch((error: Error) => {
+        throw new Error(`the tools of ${name} cannot be installed here: ${error.message}`);
+      });
+      for (const command of place.build ?? []) await run(command, app, place.env);
+      for (const command of place.run) {
+        const printed = await run(command, app, place.env);
+        assert.ok(printed.includes(place.says), `${command.join(" ")}\n${printed}`);
+      }
+      rmSync(app, { recursive: true, force: true });
+    });
+  }
+});
 
-test("docs/places.md has the files that the places run", () => {
-  const page = readFileSync(join(root, "docs", "places.md"), "utf8");
-  const known = new Set(
-    readdirSync(places, { recursive: true, encoding: "utf8" })
-      .filter((name) => /\.(c?js|ts)$/.test(name) && name.includes("/"))
-      .map((name) => readFileSync(join(places, name), "utf8").trimEnd()),
+test("docs/places.md shows all that the places have, and nothing else", () => {
+  const shown = [...textOf("docs/places.md").matchAll(/^```(\w+)\n([\s\S]*?\n)```$/gm)];
+  const snippets = shown.filter(([, language]) => language !== "sh").map(([, , text]) => text);
+  const lines = shown.filter(([, language]) => language === "sh").flatMap(([, , text]) => text.trimEnd().split("\n"));
+  const files = [...places.keys()].flatMap((name) =>
+    readdirSync(join(folder, name), { recursive: true, encoding: "utf8" })
+      .filter((file) => /\.\w+$/.test(file) && basename(file) !== "place.json")
+      .map((file) => readFileSync(join(folder, name, file), "utf8")),
   );
-  const snippets = [...page.matchAll(/^```(?:js|ts)\n([\s\S]*?)\n```$/gm)].map(([, text]) => text);
-  assert.ok(snippets.length >= 15);
-  for (const text of snippets) assert.ok(known.has(text), text);
+  assert.deepEqual([...new Set(snippets)].sort(), [...new Set(files)].sort());
+
+  const all = [...places.values()];
+  const tools = all.flatMap(({ tools = {} }) => Object.keys(tools));
+  const commands = all.flatMap(({ install = [], build = [], run, env = {} }) =>
+    [...install, ...build, ...run].map(([command, ...args]) =>
+      [...Object.entries(env).map(([key, value]) => `${key}="${value}"`), basename(command), ...args].join(" "),
+    ),
+  );
+  for (const line of lines) {
+    const packages = /^npm install --save-dev (.*)$/.exec(line)?.[1].split(" ");
+    if (packages === undefined)
+      assert.ok(
+        commands.some((command) => command.startsWith(line)),
+        line,
+      );
+    else for (const name of packages) assert.ok(tools.includes(name), line);
+  }
 });
