@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import * as heddle from "heddle";
 import { runAll } from "../../cases.js";
 import * as work from "../../work.js";
@@ -5,9 +6,6 @@ import * as work from "../../work.js";
 export const dynamic = "force-dynamic";
 
 export async function GET() {
-  await runAll(heddle, work, {
-    modules: [work],
-    worker: (options) => new Worker(new URL("../../jobs.worker.js", import.meta.url), options),
-  });
+  await runAll(heddle, work, { modules: [[join(process.cwd(), "work.js"), work]] });
   return new Response("done");
 }
