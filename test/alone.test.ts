@@ -15,6 +15,7 @@ import {
 } from "heddle";
 import * as aloneWork from "./support/alone-work.js";
 import { HANGS } from "./support/hangs.js";
+import { BUN } from "./support/runtime.js";
 import { WORK, withSystem } from "./support/systems.js";
 import * as work from "./support/work.js";
 
@@ -26,7 +27,9 @@ test("without threads: results, groups, fork–join, failures and dependencies a
     assert.equal(jobs.threads, 0);
     assert.equal(await jobs.run(work.add, 1, 2), 3);
     assert.equal(jobs.run(work.fib, 12).wait(), 144);
-    assert.equal(await jobs.run(work.down, 300), 300);
+    // The runner of Bun's tests enters an asynchronous context, and with any jobs wait half as deep.
+    const depth = BUN ? 200 : 300;
+    assert.equal(await jobs.run(work.down, depth), depth);
     const cells = shared(Int32Array, 3);
     await jobs.run(work.spawnGroup, cells, 0, 500);
     const group = jobs.group();

@@ -11,6 +11,7 @@ import { MessageChannel } from "node:worker_threads";
 import { Channel, JobFailedError, type JobSystem, PayloadTooLargeError, shared } from "heddle";
 import * as work from "./support/class-work.js";
 import { HANGS } from "./support/hangs.js";
+import { BUN } from "./support/runtime.js";
 import { withSystem } from "./support/systems.js";
 
 const CLASS_WORK = new URL("./support/class-work.js", import.meta.url);
@@ -132,10 +133,10 @@ const PLACES: readonly [string, (value: unknown) => unknown, (whole: never) => u
   ],
 ];
 
-/** What can be seen of a value. */
+/** What can be seen of a value; not what Bun hides in errors, which only its own copies have. */
 function looks(value: unknown): string {
   const prototype = typeof value === "object" && value !== null ? Object.getPrototypeOf(value) : undefined;
-  return `${prototype?.constructor?.name} ${inspect(value, { showHidden: true })}`.replaceAll(/<[\da-f ]+>/g, "");
+  return `${prototype?.constructor?.name} ${inspect(value, { showHidden: !BUN })}`.replaceAll(/<[\da-f ]+>/g, "");
 }
 
 /** Classes of which a copy with nothing in it is a faithful one. */
@@ -312,7 +313,9 @@ test("buffers that are too large are refused as that, wherever they are", HANGS,
       for (const value of [buffer, { buffer }, [new Uint8Array(buffer, 0, 8), { buffer }], new Map([[1, buffer]])]) {
         assert.throws(
           () => jobs.run(work.echo, value),
-          (error: unknown) => error instanceof PayloadTooLargeError && error.bytes === 2 ** 32,
+          // With what the encoding adds, or without.
+          (error: unknown) =>
+            error instanceof PayloadTooLargeError && error.bytes >= 2 ** 32 && error.bytes < 2 ** 32 + 32,
         );
       }
       const channel = new Channel<unknown>({ capacity: 1, maxBytes: 64 });
@@ -360,7 +363,8 @@ test("thrown: DOMExceptions, errors of other realms, and details with parts that
       const exception = (await thrownBy(work.throwException)) as DOMException;
       assert.ok(exception instanceof DOMException);
       assert.deepEqual([exception.name, exception.message, exception.code], ["AbortError", "told to stop", 20]);
-      assert.match(exception.stack ?? "", /throwException/);
+      // Those of Bun have no stack.
+      if (!BUN) assert.match(exception.stack ?? "", /throwException/);
       const elsewhere = (await thrownBy(work.throwOfOtherRealm)) as RangeError & { code: string };
       assert.ok(elsewhere instanceof RangeError && elsewhere.cause instanceof TypeError);
       assert.deepEqual([elsewhere.message, elsewhere.code], ["from elsewhere", "E_ELSEWHERE"]);

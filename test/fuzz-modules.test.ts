@@ -9,7 +9,8 @@ import { bound } from "./support/long.js";
 
 /** A module of its own, in the URL. */
 function source(text: string): string {
-  return `data:text/javascript,${encodeURIComponent(text)}`;
+  // Bun takes what follows a dot for the extension of a file.
+  return `data:text/javascript,${encodeURIComponent(text).replaceAll(".", "%2E")}`;
 }
 
 const WORKERS_ONLY = 'import { isMainThread } from "node:worker_threads"; ';

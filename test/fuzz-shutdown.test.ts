@@ -14,6 +14,7 @@ import { check, ODD_WORK, stillWorks, withOddSystem } from "./support/fuzz.js";
 import { HANGS, PATIENCE, until } from "./support/hangs.js";
 import { bound } from "./support/long.js";
 import * as work from "./support/odd-work.js";
+import { BUN } from "./support/runtime.js";
 
 function create(threads: number): Promise<JobSystem> {
   return JobSystem.create({ threads, modules: [ODD_WORK] });
@@ -103,50 +104,49 @@ test("shutdown from within: continuations, error listeners, and while it is unde
   await checkStopped(jobs, kept, group);
 });
 
-test(
-  "error listeners that throw: no failure is lost, nobody waits in vain, and the process hears of it",
-  HANGS,
-  async () => {
-    for (const when of ["running", "shutting down"]) {
-      const jobs = await create(2);
-      const heard: string[] = [];
-      const uncaught: unknown[] = [];
-      const hear = (error: unknown) => uncaught.push(error);
-      const others = process.listeners("uncaughtException");
-      process.removeAllListeners("uncaughtException");
-      process.on("uncaughtException", hear);
-      try {
-        jobs.on("error", (error) => {
-          heard.push(error.message);
-          throw new EvalError(`from the listener: ${error.message}`);
-        });
-        const kept = jobs.spawn(work.nothing);
-        if (when === "running") {
-          for (let k = 0; k < 5; k++) jobs.run(work.fail, `number ${k}`);
-          while (uncaught.length < 5) await jobs.run(work.sleep, 1);
-          await stillWorks(jobs);
-        } else {
-          for (let k = 0; k < 5; k++) {
-            const group = jobs.group();
-            group.run(work.fail, `number ${k}`);
-          }
+test("error listeners that throw: no failure is lost, nobody waits in vain, and the process hears of it", {
+  ...HANGS,
+  skip: BUN && "the runner of Bun's tests takes errors that nobody catches for its own",
+}, async () => {
+  for (const when of ["running", "shutting down"]) {
+    const jobs = await create(2);
+    const heard: string[] = [];
+    const uncaught: unknown[] = [];
+    const hear = (error: unknown) => uncaught.push(error);
+    const others = process.listeners("uncaughtException");
+    process.removeAllListeners("uncaughtException");
+    process.on("uncaughtException", hear);
+    try {
+      jobs.on("error", (error) => {
+        heard.push(error.message);
+        throw new EvalError(`from the listener: ${error.message}`);
+      });
+      const kept = jobs.spawn(work.nothing);
+      if (when === "running") {
+        for (let k = 0; k < 5; k++) jobs.run(work.fail, `number ${k}`);
+        while (uncaught.length < 5) await jobs.run(work.sleep, 1);
+        await stillWorks(jobs);
+      } else {
+        for (let k = 0; k < 5; k++) {
+          const group = jobs.group();
+          group.run(work.fail, `number ${k}`);
         }
-        const waiting = kept.then(undefined, (error: unknown) => error);
-        await jobs.shutdown();
-        await waiting;
-        while (uncaught.length < 5) await new Promise((resolve) => setImmediate(resolve));
-        assert.deepEqual(
-          heard.sort(),
-          [0, 1, 2, 3, 4].map((k) => `job "fail" failed: number ${k}`),
-        );
-        for (const error of uncaught) assert.ok(error instanceof EvalError, String(error));
-      } finally {
-        process.off("uncaughtException", hear);
-        for (const each of others) process.on("uncaughtException", each);
       }
+      const waiting = kept.then(undefined, (error: unknown) => error);
+      await jobs.shutdown();
+      await waiting;
+      while (uncaught.length < 5) await new Promise((resolve) => setImmediate(resolve));
+      assert.deepEqual(
+        heard.sort(),
+        [0, 1, 2, 3, 4].map((k) => `job "fail" failed: number ${k}`),
+      );
+      for (const error of uncaught) assert.ok(error instanceof EvalError, String(error));
+    } finally {
+      process.off("uncaughtException", hear);
+      for (const each of others) process.on("uncaughtException", each);
     }
-  },
-);
+  }
+});
 
 test(
   "what the main thread runs while it waits is followed, although the workers have stopped meanwhile",

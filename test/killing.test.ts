@@ -43,7 +43,7 @@ test(
       const outcome = errorOf(never);
       early.abort();
       const error = await outcome;
-      assert.ok(error instanceof JobCancelledError && !error.killed);
+      assert.ok(error instanceof JobCancelledError && (error.started || !error.killed));
       // Without kill it goes on, and what it gives counts.
       const stop = new AbortController();
       const cells = cell();
@@ -138,7 +138,7 @@ test("signal().reason in a job is what the other thread's signal says", HANGS, a
     [new RangeError("too far"), ["RangeError", "RangeError", "too far"]],
     ["words", ["string", "words", undefined]],
     [{ code: 7 }, ["object", { code: 7 }, undefined]],
-    [undefined, ["DOMException", "AbortError", "This operation was aborted"]],
+    [undefined, ["DOMException", "AbortError", AbortSignal.abort().reason.message]],
     [new DOMException("late", "TimeoutError"), ["DOMException", "TimeoutError", "late"]],
     [() => {}, ["string", "() => {}", undefined]],
   ] as const;

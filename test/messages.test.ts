@@ -6,6 +6,7 @@ import { setEnvironmentData } from "node:worker_threads";
 import { JobSystem, WorkerCrashedError } from "heddle";
 import { HANGS, PATIENCE, until } from "./support/hangs.js";
 import * as work from "./support/message-work.js";
+import { BUN } from "./support/runtime.js";
 
 const WORK = new URL("./support/message-work.js", import.meta.url);
 
@@ -96,7 +97,9 @@ test("what a module sends while it is loaded is heard by who listens once the sy
   }
 });
 
-test("workerData, environment data and parentPort are the user's", HANGS, async () => {
+const THEIRS = { ...HANGS, skip: BUN && "Bun does not let workerData be changed" };
+
+test("workerData, environment data and parentPort are the user's", THEIRS, async () => {
   setEnvironmentData("of the user", 7);
   const { jobs, errors } = await create(2);
   assert.deepEqual(await jobs.run(work.given), [undefined, undefined, 7]);

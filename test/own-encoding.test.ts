@@ -1,8 +1,14 @@
 /** Where the runtime has no serialiser, values go between threads in heddle's own encoding: as they do by V8's. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import test from "node:test";
+import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { cloneable } from "./support/cloneable.js";
+import { HANGS } from "./support/hangs.js";
+import { bound } from "./support/long.js";
+import { ODD_NAMES, oddIn, PLACE_NAMES } from "./support/odd.js";
 
 interface Cloner {
   serialize(value: unknown): Uint8Array;
@@ -10,6 +16,9 @@ interface Cloner {
 }
 const { Cloner }: { Cloner: new (numbers?: object, byEngine?: boolean) => Cloner } = await import(
   new URL("../src/values/clone.js", import.meta.url).href
+);
+const { blameFor }: { blameFor: (...args: unknown[]) => { path: string; reason: string } } = await import(
+  new URL("../src/values/blame.js", import.meta.url).href
 );
 
 /** Gives numbers as threads of one system do. */
@@ -107,4 +116,48 @@ test("what cannot be copied is refused with the same words, and nothing stays un
     });
     assert.deepEqual(messages[0], messages[1]);
   }
+});
+
+test("odd values are copied or refused as by the engine's serialiser, with the same paths", () => {
+  /** What comes of a value: where it is refused, if it is. */
+  const outcome = (value: unknown, byEngine: boolean) => {
+    const cloner = new Cloner(numbers(), byEngine);
+    try {
+      cloner.deserialize(cloner.serialize(value));
+      return "copied";
+    } catch (error) {
+      return blameFor(error, value, cloner, () => undefined).path || "the whole";
+    }
+  };
+  // The engine leaves out what an AggregateError holds.
+  const places = PLACE_NAMES.filter((place) => place !== "in an aggregate");
+  for (const name of ODD_NAMES) {
+    for (const place of places) {
+      const [own, engine] = [false, true].map((byEngine) => outcome(oddIn(name, [place]), byEngine));
+      assert.equal(own, engine, `${name}, ${place}`);
+    }
+  }
+});
+
+test("jobs, their values and their failures pass their tests where the runtime has no serialiser", HANGS, async () => {
+  const files = bound(
+    ["values", "fuzz-thrown"],
+    ["values", "fuzz-values", "fuzz-thrown", "failures", "handles", "jobs"],
+  );
+  const program = spawn(
+    process.execPath,
+    [
+      "--import",
+      new URL("./support/without-serializer.js", import.meta.url).href,
+      "--test",
+      ...files.map((file) => fileURLToPath(new URL(`./${file}.test.js`, import.meta.url))),
+    ],
+    { env: { ...process.env, NODE_TEST_CONTEXT: undefined }, stdio: ["ignore", "pipe", "inherit"] },
+  );
+  let printed = "";
+  program.stdout.setEncoding("utf8").on("data", (text: string) => {
+    printed += text;
+  });
+  const [code] = await once(program, "close");
+  assert.equal(code, 0, printed);
 });

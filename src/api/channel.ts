@@ -306,7 +306,7 @@ function makeBuffer(options: NumberChannelOptions | RecordChannelOptions<unknown
   if (record !== undefined) {
     format = RECORDS;
     type = viewTypeMadeBy(record);
-    if (type < 0 || record.BYTES_PER_ELEMENT === undefined) {
+    if (type < 0 || (record as unknown) === DataView) {
       throw new TypeError("record must be a constructor of typed arrays, such as Float32Array");
     }
     checkWhole("length", options.length, 1, MOST_BYTES / record.BYTES_PER_ELEMENT);

@@ -5,18 +5,8 @@
  */
 
 import { tracksLength, types } from "../platform/host.js";
-import { isTracking as tracksResizable } from "./encoding/tracking.js";
-import {
-  bufferOf,
-  byteLengthOf,
-  elementSize,
-  gettersFor,
-  isDerived,
-  makeView,
-  offsetOf,
-  TRACKING,
-  viewType,
-} from "./views.js";
+import { isTracking as tracksResizable, tracksShared } from "./encoding/tracking.js";
+import { bufferOf, gettersFor, isDerived, makeView, offsetOf, TRACKING, viewType } from "./views.js";
 
 /** The tag, as the signed upper word of a cell, and its mask. */
 export const TAG = 0xfffc0000 | 0;
@@ -99,14 +89,8 @@ function isTracking(view: ArrayBufferView): boolean {
   if (!isResizable(buffer)) return false;
   let known = tracking.get(view);
   if (known === undefined) {
-    known = tracksLength(view) ?? seemsToTrack(view, buffer);
+    known = tracksLength(view) ?? (isShared(buffer) ? tracksShared(view) : tracksResizable(view));
     tracking.set(view, known);
   }
   return known;
-}
-
-/** Where only the language tells, which never does of shared memory: what reaches to the end of that counts as tracking. */
-function seemsToTrack(view: ArrayBufferView, buffer: ArrayBufferLike): boolean {
-  if (!isShared(buffer)) return tracksResizable(view);
-  return offsetOf(view) + byteLengthOf(view) + elementSize(viewType(view)) > buffer.byteLength;
 }

@@ -53,6 +53,17 @@ function classAt(prototype: object): Class | undefined {
   return typeof made === "function" && made.prototype === prototype ? (made as unknown as Class) : undefined;
 }
 
+/** The classes of the language. By their names, as those of some runtimes are native and global, too. */
+const LANGUAGE = new Set(
+  (
+    "Object Function Array Number Boolean String Symbol BigInt Date RegExp Promise Map Set WeakMap WeakSet WeakRef " +
+    "FinalizationRegistry Iterator ArrayBuffer SharedArrayBuffer DataView DisposableStack AsyncDisposableStack " +
+    "Int8Array Uint8Array Uint8ClampedArray Int16Array Uint16Array Int32Array Uint32Array BigInt64Array BigUint64Array " +
+    "Float16Array Float32Array Float64Array " +
+    "Error AggregateError EvalError RangeError ReferenceError SyntaxError TypeError URIError SuppressedError"
+  ).split(" "),
+);
+
 function natureMadeBy(made: Class | undefined): number {
   if (made === undefined) return COPIED;
   const { name } = made;
@@ -63,8 +74,7 @@ function natureMadeBy(made: Class | undefined): number {
     return isOfRuntime ? HOST : COPIED;
   }
   // Of this realm or another one.
-  const isOfLanguage = typeof global?.value === "function" && isNative(global.value) && name !== "MessagePort";
-  if (!isOfLanguage) return HOST;
+  if (!LANGUAGE.has(name)) return HOST;
   return name === "Object" ? COPIED : OF_LANGUAGE;
 }
 

@@ -39,7 +39,8 @@ interface PackedError {
   readonly stack: string | undefined;
   /** It is a DOMException. */
   readonly dom?: boolean;
-  readonly properties: [name: string, value: Packed][];
+  /** `hidden`: it is not enumerable, as what some runtimes note of the place. */
+  readonly properties: [name: string, value: Packed, hidden?: true][];
 }
 
 /** Errors in errors, at most; deeper ones are described. */
@@ -122,7 +123,7 @@ class Packing {
               key === "cause",
             )
           : this.#gap(gap, depth + 1);
-      packed.properties.push([this.#text(key), value]);
+      packed.properties.push(isHidden(error, key) ? [this.#text(key), value, true] : [this.#text(key), value]);
     }
     return packed;
   }
@@ -255,6 +256,10 @@ function namesOf(error: Error): readonly string[] {
   }
 }
 
+function isHidden(error: Error, key: string): boolean {
+  return guarded(() => Object.getOwnPropertyDescriptor(error, key)?.enumerable === false) === true;
+}
+
 function isListWithErrors(value: unknown): value is readonly unknown[] {
   try {
     return Array.isArray(value) && value.some((part) => isError(part));
@@ -287,8 +292,8 @@ function unpackPart(packed: Packed, cloner: Serializer, known: Map<Packed, unkno
   if (packed.kind === "error") {
     const error = emptyError(packed);
     known.set(packed, error);
-    for (const [key, value] of packed.properties) {
-      define(error, key, unpackPart(value, cloner, known), key !== "cause" && key !== "errors");
+    for (const [key, value, hidden] of packed.properties) {
+      define(error, key, unpackPart(value, cloner, known), !hidden && key !== "cause" && key !== "errors");
     }
     return error;
   }

@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { JobSystem } from "heddle";
+import { BUN } from "./runtime.js";
 import * as work from "./starting-work.js";
 import { HOW } from "./starting-work.js";
 
@@ -94,8 +95,9 @@ async function theSystem(): Promise<JobSystem> {
   return system;
 }
 
-/** Address space in MiB, where the system tells: each system that lives has 2 GiB of it. */
+/** Address space in MiB, where the system tells: each system that lives has 2 GiB of it. Bun keeps that of threads that have ended. */
 function addressSpace(): number {
+  if (BUN) return 0;
   try {
     return (Number(readFileSync("/proc/self/statm", "utf8").split(" ")[0]) * 4096) / 2 ** 20;
   } catch {

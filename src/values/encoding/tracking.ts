@@ -1,7 +1,11 @@
-/** Whether a view on a resizable ArrayBuffer tracks its length: the language does not say, so the buffer is resized for a moment. */
-import { bufferOf, byteLengthOf, elementSize, offsetOf, viewType } from "../views.js";
+/** Whether a view tracks the length of its buffer, which the language does not say. */
+import { bufferOf, byteLengthOf, elementSize, offsetOf, VIEWS, viewType } from "../views.js";
 
-/** @param view one that is within its buffer */
+/**
+ * Of a view on an ArrayBuffer, which is resized for a moment if it may be.
+ *
+ * @param view one that is within its buffer
+ */
 export function isTracking(view: ArrayBufferView): boolean {
   const buffer = bufferOf(view) as ArrayBuffer;
   if (!buffer.resizable) return false;
@@ -39,4 +43,36 @@ function isWithin(view: ArrayBufferView): boolean {
   } catch {
     return false;
   }
+}
+
+/**
+ * Of a view on shared memory, which cannot be made shorter again: the rest of a typed array that tracks is made without a length.
+ * Where the runtime does not do so, and of a DataView, what reaches to the end of the memory counts as tracking.
+ */
+export function tracksShared(view: ArrayBufferView): boolean {
+  const type = viewType(view);
+  const reaches = offsetOf(view) + byteLengthOf(view) + elementSize(type) > bufferOf(view).byteLength;
+  if (!reaches || VIEWS[type] === DataView) return reaches;
+  restsTell ??= hasRestWithoutLength(new Uint8Array(new SharedArrayBuffer(1, { maxByteLength: 2 })));
+  return !restsTell || hasRestWithoutLength(view as Uint8Array);
+}
+
+let restsTell: boolean | undefined;
+
+function hasRestWithoutLength(view: Uint8Array): boolean {
+  let given = 0;
+  // Whatever makes the rest is asked of the view.
+  const maker = {
+    [Symbol.species]: function rest(...args: unknown[]): Uint8Array {
+      given = args.length;
+      return view;
+    },
+  };
+  if (!Reflect.defineProperty(view, "constructor", { value: maker, configurable: true })) return true;
+  try {
+    Uint8Array.prototype.subarray.call(view, 0);
+  } finally {
+    Reflect.deleteProperty(view, "constructor");
+  }
+  return given === 2;
 }
