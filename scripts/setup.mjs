@@ -38,7 +38,8 @@ if (installed < Math.max(newest(at("package-lock.json")), newest(at("package.jso
 const tsc = [at("node_modules", "typescript", "bin", "tsc"), "-p"];
 const library = Math.max(newest(at("src")), newest(at("rolldown.config.js")));
 const rest = Math.max(library, ...["test", "examples", "bench", "tsconfig.json"].map((name) => newest(at(name))));
-if (newest(at("dist", "index.js")) === 0 || newest(at("build", "src.tsbuildinfo")) < library) {
+// Both are looked at: a build may have been stopped between the two steps.
+if (Math.min(newest(at("dist", "index.js")), newest(at("build", "src.tsbuildinfo"))) < library) {
   console.error("heddle: building the library …");
   step("building the library", process.execPath, [...tsc, at("src")]);
   step("bundling the library", process.execPath, [at("node_modules", "rolldown", "bin", "cli.mjs"), "--config"]);

@@ -11,6 +11,7 @@ import {
   JobTimeoutError,
   ShutdownError,
   shared,
+  WaitGroup,
   WouldBlockError,
 } from "heddle";
 import * as aloneWork from "./support/alone-work.js";
@@ -124,6 +125,16 @@ test("without threads: what would wait for ever says so", HANGS, async () => {
   );
   await channel.send(7);
   assert.equal(await jobs.run(aloneWork.receives, channel), 7);
+  const waitGroup = new WaitGroup();
+  waitGroup.add(3);
+  await assert.rejects(
+    async () => await jobs.run(aloneWork.waitsForGroup, waitGroup, 2),
+    (error: Error) => {
+      assert.equal((error.cause as Error).name, "WouldBlockError");
+      return true;
+    },
+  );
+  assert.equal(await jobs.run(aloneWork.waitsForGroup, waitGroup, 1), "done");
   await jobs.shutdown();
 });
 

@@ -5,6 +5,10 @@ import { Channel, type Job, JobCancelledError, JobSystem, JobTimeoutError, share
 import { HANGS, until } from "./support/hangs.js";
 import * as work from "./support/killing-work.js";
 import { bound } from "./support/long.js";
+import { BUN } from "./support/runtime.js";
+
+/** What the runtime says itself of an abort. */
+const ABORTED = BUN ? "The operation was aborted." : "This operation was aborted";
 
 const WORK = new URL("./support/killing-work.js", import.meta.url);
 const cell = () => shared(Int32Array, 1);
@@ -43,7 +47,7 @@ test(
       const outcome = errorOf(never);
       early.abort();
       const error = await outcome;
-      assert.ok(error instanceof JobCancelledError && (error.started || !error.killed));
+      assert.ok(error instanceof JobCancelledError && !error.killed);
       // Without kill it goes on, and what it gives counts.
       const stop = new AbortController();
       const cells = cell();
@@ -138,7 +142,7 @@ test("signal().reason in a job is what the other thread's signal says", HANGS, a
     [new RangeError("too far"), ["RangeError", "RangeError", "too far"]],
     ["words", ["string", "words", undefined]],
     [{ code: 7 }, ["object", { code: 7 }, undefined]],
-    [undefined, ["DOMException", "AbortError", AbortSignal.abort().reason.message]],
+    [undefined, ["DOMException", "AbortError", ABORTED]],
     [new DOMException("late", "TimeoutError"), ["DOMException", "TimeoutError", "late"]],
     [() => {}, ["string", "() => {}", undefined]],
   ] as const;

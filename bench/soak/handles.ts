@@ -13,7 +13,6 @@ import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { PerformanceObserver } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import { BroadcastChannel, isMainThread, MessageChannel, parentPort, Worker } from "node:worker_threads";
-import { gzip } from "node:zlib";
 
 /** Closes a handle, which may not be open yet. */
 type Close = () => void;
@@ -160,10 +159,7 @@ const HANDLES = {
     void (async () => await new Promise(ignore))();
     return ignore;
   },
-  compression(): Close {
-    gzip(Buffer.alloc(100_000, "heddle"), ignore);
-    return ignore;
-  },
+  /** No zlib: Node aborts the process when a thread is terminated just as it creates a stream of it (docs/reliability.md). */
   hash(): Close {
     pbkdf2("soak", "salt", 2000, 32, "sha256", ignore);
     return ignore;

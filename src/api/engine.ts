@@ -317,12 +317,16 @@ export class Engine {
     throw new DependencyCycleError([...names]);
   }
 
-  /** Executes jobs until `target`, which notifies nobody here, has settled. For a thread that is executing a job. */
-  helpUntil(target: Outsider): void {
+  /**
+   * Executes jobs until `target`, which notifies nobody here, has settled. For a thread that is executing a job.
+   *
+   * @returns false if it never will, as this thread is alone and has nothing more to execute
+   */
+  helpUntil(target: Outsider): boolean {
     const { context } = this;
     const before = context.enter();
     try {
-      this.#executing(waitForOutsider, target);
+      return this.#executing(waitForOutsider, target) === SETTLED;
     } finally {
       context.leave(before);
     }

@@ -4,6 +4,7 @@ import { Countdown, MOST, OUT_OF_RANGE } from "../sync/countdown.js";
 import { fixedWords } from "../sync/words.js";
 import { beforeBlocking } from "./blocking.js";
 import { engineHere } from "./current.js";
+import { WouldBlockError } from "./errors.js";
 import { checkWhole } from "./options.js";
 import { Primitive } from "./primitive.js";
 
@@ -92,7 +93,8 @@ export class WaitGroup extends Primitive {
    * As `wait`, but blocks this thread: for jobs. A thread that is in a job executes others meanwhile, as
    * `job.wait()` does.
    *
-   * @throws RangeError when jobs wait inside jobs too deeply; TypeError where a thread must not block (the
+   * @throws RangeError when jobs wait inside jobs too deeply; WouldBlockError with `threads: 0`, where no job is left that could
+   * bring the count to zero; TypeError where a thread must not block (the
    * main thread of a browser)
    */
   waitSync(): void {
@@ -103,13 +105,18 @@ export class WaitGroup extends Primitive {
     if (engine === undefined) {
       beforeBlocking();
       while (!countdown.over(round)) countdown.sleep(round);
-    } else {
-      engine.helpUntil({
-        get settled() {
-          return countdown.over(round);
-        },
-        _sleep: (milliseconds) => countdown.sleep(round, milliseconds),
-      });
+      return;
+    }
+    const settled = engine.helpUntil({
+      get settled() {
+        return countdown.over(round);
+      },
+      _sleep: (milliseconds) => countdown.sleep(round, milliseconds),
+    });
+    if (!settled) {
+      throw new WouldBlockError(
+        "a wait group would block the only thread there is (threads: 0), and no job is left that could bring its count to zero; use await waitGroup.wait()",
+      );
     }
   }
 }

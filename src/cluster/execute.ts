@@ -16,7 +16,8 @@ export const BEGUN = 1;
 export const WITHDRAWN = 2;
 
 /**
- * What is to be run, as arguments side by side: an object would have to be cloned for each job. They are, in this order:
+ * What a thread is given for a job. These are arguments of their own, not an object, which would be cloned for each job. In this
+ * order:
  *
  * - the cells of the worker's jobs, on shared memory, and this one's;
  * - the function's number on each thread of the local system;

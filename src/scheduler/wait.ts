@@ -95,9 +95,14 @@ export function waitFor(context: Context, target: Settleable): number {
   return waitWith(context, target, sleepUnlessVain);
 }
 
-/** As `waitFor`, for what does not notify this thread through the event count; this ends only when it has settled. */
-export function waitForOutsider(context: Context, target: Outsider): void {
-  waitWith(context, target, dozeOff);
+/**
+ * As `waitFor`, for what does not notify this thread through the event count. It ends only when that has settled, unless this
+ * thread is alone: then nobody else could settle it.
+ *
+ * @returns SETTLED, or VAIN
+ */
+export function waitForOutsider(context: Context, target: Outsider): number {
+  return waitWith(context, target, dozeOff);
 }
 
 /** Publishes all that this thread keeps to itself for the time being; to be done before it blocks. */
@@ -327,8 +332,9 @@ function watches(context: Context): boolean {
 
 /** Nobody can wake this thread for a job that becomes ready meanwhile, so it looks for one now and then. */
 function dozeOff(context: Context, target: Outsider, postponedSome: boolean, foreign: boolean): number {
-  if (!postponedSome && spin(context, target)) return ON;
+  if (!postponedSome && !context.alone && spin(context, target)) return ON;
   if (foreign && mayTakeForeign(context)) return FOREIGN;
+  if (context.alone) return HOPELESS;
   const { events, me } = context;
   // Nobody wakes it by this; but it is seen that it sleeps (nesting.ts).
   events.prepare(me, LISTENING);

@@ -45,7 +45,7 @@ export function serialize(value: unknown, objects: ObjectNumbers | undefined): U
   return write(copy, objects, repeated, spine.hosts);
 }
 
-/** @param again whether the bytes are to be read another time: their shared objects then go on travelling */
+/** @param again whether somebody will read the bytes once more: then their shared objects stay on their way */
 export function deserialize(bytes: Uint8Array, objects: ObjectNumbers | undefined, again: boolean): unknown {
   const deserializer = new classes!.SharingDeserializer(bytes, objects, again);
   deserializer.readHeader();

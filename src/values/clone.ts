@@ -29,7 +29,7 @@ export class Cloner implements Serializer {
     return encode(value, { maxBytes: LARGEST_PAYLOAD, numbers: this.#objects });
   }
 
-  /** @param again whether the bytes are to be read another time: their shared objects then go on travelling */
+  /** @param again whether somebody will read the bytes once more: then their shared objects stay on their way */
   deserialize(bytes: Uint8Array, again = false): unknown {
     if (this.#byEngine) return engine.deserialize(bytes, this.#objects, again);
     // A copy that is not shared, as some runtimes decode no text in shared memory.

@@ -26,7 +26,7 @@ import * as views from "./views.js";
 export interface Handles {
   /** Writes a handle to a cell, if `value` is one. @returns cells written, 0 if it is not a handle */
   write(value: object, cell: number): number;
-  /** @param again whether the cell is to be read another time */
+  /** @param again whether somebody will read the cell once more */
   read(kind: number, cell: number, again: boolean): unknown;
   /** The shared buffer that `value` is all in, if it is a primitive (a channel, …). */
   bufferOf(value: object): SharedArrayBuffer | undefined;

@@ -2,7 +2,6 @@
  * Failures in shared memory: what a job threw (see thrown.ts), the name of the job function, and whether the job
  * itself failed or something before it. A failure may be read more than once, so nothing in it goes by reference.
  */
-
 import type { Payloads } from "../memory/payloads.js";
 import { readText, writeText } from "../platform/host.js";
 import { isInstance } from "./describe.js";

@@ -53,7 +53,7 @@ function classAt(prototype: object): Class | undefined {
   return typeof made === "function" && made.prototype === prototype ? (made as unknown as Class) : undefined;
 }
 
-/** The classes of the language. By their names, as those of some runtimes are native and global, too. */
+/** The classes of the language, of this realm or another one: by their names, as classes of some runtimes are native and global, too. */
 const LANGUAGE = new Set(
   (
     "Object Function Array Number Boolean String Symbol BigInt Date RegExp Promise Map Set WeakMap WeakSet WeakRef " +
@@ -73,7 +73,6 @@ function natureMadeBy(made: Class | undefined): number {
     const isOfRuntime = global !== undefined && !global.enumerable && valueBehind(global) === made;
     return isOfRuntime ? HOST : COPIED;
   }
-  // Of this realm or another one.
   if (!LANGUAGE.has(name)) return HOST;
   return name === "Object" ? COPIED : OF_LANGUAGE;
 }

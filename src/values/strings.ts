@@ -1,5 +1,4 @@
 /** Strings in shared memory: one byte a character where that is enough, else UTF-16 code units. */
-
 import type { Payloads } from "../memory/payloads.js";
 import { readText, writeText } from "../platform/host.js";
 

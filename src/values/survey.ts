@@ -2,7 +2,6 @@
  * Looks through a value, before it is serialised, for what the serialiser would lose or take apart: host objects, and
  * buffers under several views. No getter is called.
  */
-
 import { LARGEST_PAYLOAD } from "../memory/payloads.js";
 import { types } from "../platform/host.js";
 import { COPIED, HOST, natureOf } from "./natures.js";

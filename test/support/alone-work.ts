@@ -1,5 +1,5 @@
 /** Job functions for systems without threads. */
-import type { Channel } from "heddle";
+import type { Channel, WaitGroup } from "heddle";
 import { run, signal } from "heddle/job";
 
 export async function later(milliseconds: number): Promise<number> {
@@ -27,4 +27,13 @@ export async function never(): Promise<void> {
 }
 export function sum(list: readonly number[], text: string): number {
   return list.reduce((a, b) => a + b, text.length);
+}
+export function done(waitGroup: WaitGroup): void {
+  waitGroup.done();
+}
+/** Waits for a wait group that so many jobs bring down. */
+export function waitsForGroup(waitGroup: WaitGroup, jobs: number): string {
+  for (let k = 0; k < jobs; k++) run(done, waitGroup);
+  waitGroup.waitSync();
+  return "done";
 }

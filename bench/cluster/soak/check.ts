@@ -100,7 +100,7 @@ export function checkExecutions(plan: Plan, notes: Notes, faults: readonly Fault
     if (executions.length > 1 && planned.options.retries === 0) {
       tally.note("doubled", `${name} ${tried(executions)}, and it may be tried once`);
     }
-    const own = executions.filter(({ threw }) => threw || planned.kind === "poison").length;
+    const own = executions.filter((each, k) => isAttempt(planned, each, executions[k + 1], faults)).length;
     if (own > planned.options.retries + 1) tally.note("doubled", `${name} ${tried(executions)}, and failed by itself`);
     for (const [k, execution] of executions.slice(0, -1).entries()) {
       if (!isExplained(planned, execution, executions[k + 1], faults)) {
@@ -117,6 +117,17 @@ export function checkExecutions(plan: Plan, notes: Notes, faults: readonly Fault
       }
     }
   }
+}
+
+/** Whether an execution has failed by itself, and this was surely written down: nothing was done to its worker before the next began. */
+function isAttempt(
+  { kind }: PlannedJob,
+  { worker, begun, threw }: Execution,
+  next: Execution | undefined,
+  faults: readonly Faults[],
+): boolean {
+  if (kind === "poison") return true;
+  return threw === true && !(next !== undefined && faults.some((each) => each.between(worker, begun, next.begun)));
 }
 
 /** Whether a job may begin again after this execution. */

@@ -131,11 +131,11 @@ export class Pulse {
     this.#port.close();
   }
 
-  /** Whether the thread has stopped for good. */
+  /** Whether the thread has stopped for good, where it works. */
   get stopped(): boolean {
     // Takes in that the other end is closed, if it is; a closed port can no longer be transferred, also not to where it is.
     receiveMessageOnPort(this.#port);
-    return this.works && !this.#move();
+    return !this.#move();
   }
 
   #move(): boolean {

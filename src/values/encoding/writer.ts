@@ -1,5 +1,4 @@
 /** Writes values as format.ts says: what structuredClone copies, and besides an AggregateError's errors and DOMExceptions. */
-
 import { types } from "../../platform/host.js";
 import { viewLength } from "../boxes.js";
 import { describe } from "../describe.js";
@@ -375,16 +374,15 @@ class Writer {
   }
 
   #host(value: object): void {
-    if (this.#numbers?.ports && !isDOMException(value) && isCarried(value)) {
+    if (isDOMException(value)) {
+      this.#tag(format.EXCEPTION);
+      this.#text(value.name);
+      this.#text(value.message);
+      this.write(typeof value.stack === "string" ? value.stack : undefined);
+    } else if (this.#numbers?.ports && isCarried(value)) {
       this.#tag(format.HOST_OBJECT);
       this.#depart(value);
-      return;
-    }
-    if (!isDOMException(value)) throw new DOMException(reasonAgainstHost(value), "DataCloneError");
-    this.#tag(format.EXCEPTION);
-    this.#text(value.name);
-    this.#text(value.message);
-    this.write(typeof value.stack === "string" ? value.stack : undefined);
+    } else throw new DOMException(reasonAgainstHost(value), "DataCloneError");
   }
 
   #tag(byte: number): void {
@@ -426,6 +424,8 @@ class Writer {
 
   /** @param ahead how many bytes more will be written at the least */
   #checkSize(ahead = 0): void {
+    // What the user can see, where that is too much by itself.
+    if (this.#buffers.bytes > this.#most) throw new TooLarge(this.#buffers.bytes);
     const bytes = this.#at + this.#buffers.bytes + ahead;
     if (bytes > this.#most) throw new TooLarge(bytes);
   }
