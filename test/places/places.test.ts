@@ -58,6 +58,8 @@ const temp = realpathSync(mkdtempSync(join(tmpdir(), "heddle-places-")));
 const MOST = 300_000;
 /** Installing is mostly waiting. */
 const AT_ONCE = 2;
+/** What is printed when npm's registry cannot be reached, or was not to be asked. */
+const UNREACHED = /\b(E[A-Z_]*TIMEDOUT|E[A-Z_]*TIMEOUT|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENOTCACHED|ENOTFOUND)\b/;
 
 const places = new Map(
   readdirSync(folder)
@@ -87,9 +89,13 @@ async function run([command, ...args]: Command, cwd: string, env = {}): Promise<
     });
   }
   const timer = setTimeout(() => process.kill(-child.pid!, "SIGKILL"), MOST);
-  const [code, signal] = (await once(child, "close")) as [number | null, string | null];
-  clearTimeout(timer);
-  assert.equal(code, 0, `${[command, ...args].join(" ")}: ${signal ?? code}\n${printed}`);
+  try {
+    // Throws if the program cannot be started.
+    const [code, signal] = (await once(child, "close")) as [number | null, string | null];
+    assert.equal(code, 0, `${[command, ...args].join(" ")}: ${signal ?? code}\n${printed}`);
+  } finally {
+    clearTimeout(timer);
+  }
   return printed;
 }
 
@@ -120,7 +126,23 @@ function prepare(name: string, { like, folders, typescript }: Place): string {
   return app;
 }
 
-async function install(app: string, { install, tools = {}, env }: Place): Promise<void> {
+/** Installs what a place needs. Where npm's registry cannot be reached, all places after it do with what npm has kept. */
+async function install(name: string, app: string, place: Place): Promise<void> {
+  try {
+    await runInstall(app, place);
+  } catch (error) {
+    const text = (error as Error).message;
+    const cause = UNREACHED.exec(text)?.[1];
+    if (cause !== undefined) environment.npm_config_offline = "true";
+    throw new Error(
+      cause === undefined
+        ? `what ${name} needs cannot be installed: ${text}`
+        : `${name} was not tried, as npm's registry cannot be reached (${cause}): ${text}`,
+    );
+  }
+}
+
+async function runInstall(app: string, { install, tools = {}, env }: Place): Promise<void> {
   if (install !== undefined) {
     for (const command of install) await run(command, app, env);
     return;
@@ -144,9 +166,7 @@ describe("places", { concurrency: AT_ONCE }, () => {
     if (!place.quick && !wanted.includes("all") && !wanted.includes(name)) continue;
     test(`${name}: all cases`, async () => {
       const app = prepare(name, place);
-      await install(app, place).catch((error: Error) => {
-        throw new Error(`the tools of ${name} cannot be installed here: ${error.message}`);
-      });
+      await install(name, app, place);
       for (const command of place.build ?? []) await run(command, app, place.env);
       for (const command of place.run) {
         const printed = await run(command, app, place.env);
