@@ -20,9 +20,10 @@ trap stop EXIT
 cd "$(dirname "$0")/.."
 (
   cd "$folder"
-  "${as[@]}" "$bin/initdb" -D "$folder/data" -A trust -U heddle >/dev/null
+  # Nothing waits for the disk: the crashes of the tests are of the server, not of the machine.
+  "${as[@]}" "$bin/initdb" --no-sync -D "$folder/data" -A trust -U heddle >/dev/null
   "${as[@]}" "$bin/pg_ctl" -D "$folder/data" -l "$folder/log" -w \
-    -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$folder" start >/dev/null
+    -o "-p $port -c fsync=off -c listen_addresses=127.0.0.1 -c unix_socket_directories=$folder" start >/dev/null
 )
 export HEDDLE_TEST_POSTGRES="postgres://heddle@127.0.0.1:$port/postgres"
 export HEDDLE_TEST_POSTGRES_RESTART="cd $folder && ${as[*]} $bin/pg_ctl -D $folder/data -l $folder/log -m immediate -w restart"
