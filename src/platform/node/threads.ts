@@ -22,6 +22,9 @@ const { exit } = process;
 /** Room on each worker's stack for jobs that wait inside jobs, in MiB. */
 const STACK_MEBIBYTES = 16;
 
+/** Whether workers have that room. */
+export const sizesStacks = process.versions.deno === undefined;
+
 /** What the user's own `worker` is called with; all of it is for `new Worker`. */
 export interface StartOptions extends WorkerOptions {
   readonly name: string;
@@ -224,19 +227,4 @@ export function print({ stream, pieces }: Printed): void {
 export function hasPendingWork(): boolean {
   const resources = process.getActiveResourcesInfo?.() ?? [];
   return resources.some((resource) => resource !== "MessagePort");
-}
-
-/** What this runtime is called if it does not limit the memory of threads. */
-export function limitsNoMemory(): string | undefined {
-  const { bun } = process.versions;
-  return bun === undefined ? undefined : `Bun ${bun}`;
-}
-
-/** What this runtime is, if it is not Node 20.19 or newer. */
-export function otherThanNode(): string | undefined {
-  const { bun, deno, node } = process.versions;
-  if (bun !== undefined) return `Bun ${bun}`;
-  if (deno !== undefined) return `Deno ${deno}`;
-  const [major, minor] = node.split(".").map(Number);
-  return major < 20 || (major === 20 && minor < 19) ? `Node ${node}` : undefined;
 }
