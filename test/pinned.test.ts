@@ -5,6 +5,7 @@ import { type Job, JobFailedError, JobSystem, ShutdownError, shared, WouldBlockE
 import { HANGS, PATIENCE, until } from "./support/hangs.js";
 import { bound } from "./support/long.js";
 import * as work from "./support/placed-work.js";
+import { BUN } from "./support/runtime.js";
 import { PLACED_WORK, withSystem } from "./support/systems.js";
 import { type Placement, withPlacement } from "./support/with.js";
 
@@ -135,10 +136,12 @@ test(
 
 test("pinned jobs may wait inside each other 512 deep, and are told when it is too deep", HANGS, async () => {
   await withWorkers([1, 2], async (jobs) => {
-    assert.equal(await withPlacement(jobs.spawn(work.down, 600, PINNED), PINNED), 512);
+    // The runner of Bun's tests enters an asynchronous context, and with any jobs wait half as deep.
+    const deepest = BUN ? 256 : 512;
+    assert.equal(await withPlacement(jobs.spawn(work.down, 600, PINNED), PINNED), deepest);
     // Those that could not be waited for have run when this has.
     assert.equal(await withPlacement(jobs.spawn(work.here), PINNED), true);
-    assert.equal(withPlacement(jobs.spawn(work.down, 600, PINNED), PINNED).wait(), 511);
+    assert.equal(withPlacement(jobs.spawn(work.down, 600, PINNED), PINNED).wait(), deepest - 1);
     assert.equal(await jobs.run(work.waitForPlaced, 1, 2, PINNED), 3);
   });
 });

@@ -63,6 +63,8 @@ export class Member {
   readonly #whenReady = deferred<void>();
   /** The module that it is loading. */
   #loading = "";
+  /** Whether it could not load its modules, after which it ends at once. */
+  #refused = false;
   /** Since when it is to end, and since when it was terminated, in milliseconds; 0 if that is not so. */
   #endingSince = 0;
   #terminatedSince = 0;
@@ -114,7 +116,8 @@ export class Member {
   /** Whether its thread is seen to have ended, also where the event loop of this one stands still. */
   get gone(): boolean {
     if (this.exitCode !== undefined) return true;
-    return this.#pulse.works ? this.#pulse.stopped : this.#hearer.hasNotedExit(this);
+    if (this.#pulse.works) return this.#pulse.stopped;
+    return this.#refused || this.#hearer.hasNotedExit(this);
   }
 
   /** Takes in what it has sent, where the event loop stands still. */
@@ -179,6 +182,7 @@ export class Member {
       this.readySince = elapsed();
       this.#whenReady.resolve();
     } else if (message.type === "refused") {
+      this.#refused = true;
       this.cause = message.error;
       this.expectEnd();
       this.#whenReady.reject(message.error);
