@@ -13,6 +13,7 @@ import threads, {
 import { programAt } from "../../program.js";
 import { keepAlive } from "./clock.js";
 import { countOwn } from "./opened.js";
+import { otherRuntime } from "./runtime.js";
 
 export { MessageChannel, type MessagePort, type ResourceLimits, Worker };
 
@@ -120,7 +121,7 @@ export class Pulse {
   readonly other: MessagePort;
   #port: MessagePort;
   /** Whether it tells anything: Bun and Deno move a port whose other end is closed as any other, or none at all. */
-  readonly works = process.versions.bun === undefined && process.versions.deno === undefined;
+  readonly works = otherRuntime === undefined;
 
   constructor() {
     const { port1, port2 } = new MessageChannel();
