@@ -2,7 +2,7 @@
  * Embedded databases of the quick tests begin as copies of one that was initialised once, kept beside the built tests: that
  * takes a quarter of the time. In the long run each is initialised, and its code is optimised, as a user's is.
  */
-import { openAsBlob, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { linkSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { isMainThread } from "node:worker_threads";
@@ -25,7 +25,7 @@ if (!LONG && isMainThread) {
     // PGlite calls this, too, with options: it makes a database by means of another.
     if (typeof directory === "object" || isThere(`${directory}/PG_VERSION`)) return await create(...given);
     if (!isThere(file)) await write(file, await create());
-    return await create(directory, { loadDataDir: await openAsBlob(file) });
+    return await create(directory, { loadDataDir: new Blob([readFileSync(file)]) });
   }) as typeof PGlite.create;
 }
 
@@ -33,10 +33,17 @@ function isThere(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
-/** Another process may write the same at the same time. */
+/** Another process may do so at the same time: the file of the first one stays. */
 async function write(file: string, database: PGlite): Promise<void> {
   const own = `${file}.${process.pid}`;
   writeFileSync(own, Buffer.from(await (await database.dumpDataDir("none")).arrayBuffer()));
-  renameSync(own, file);
+  if (!isThere(file)) {
+    try {
+      linkSync(own, file);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+  }
+  rmSync(own);
   await database.close();
 }

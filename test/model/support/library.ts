@@ -14,6 +14,8 @@ export interface Change {
 }
 
 const FITTINGS: readonly Change[] = [
+  // Microtasks are taken as they are when the library is loaded: none runs here.
+  { file: "platform/node/clock", from: "queueMicrotask(work);", to: "void work;" },
   { file: "sync/deque", from: "const FIRST_LOG = 10;", to: "const FIRST_LOG = 1;" },
   { file: "scheduler/graph", from: "const frontier = new Frontier();", to: "let frontier = new Frontier();" },
   { file: "scheduler/wait", from: "const SPINS = 300;", to: "const SPINS = 0;" },

@@ -14,6 +14,12 @@ async function failure(promise) {
   throw new Error("it has not failed");
 }
 
+/** Aborts a signal when the job that it is for has begun, as it notes. */
+async function abortWhenBegun(abort, begun) {
+  while (begun[0] === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  abort.abort();
+}
+
 export const cases = {
   "a job gives its result": async ({ jobs, work }) => equal(await jobs.run(work.add, 1, 2), 3),
   "objects are copied": async ({ jobs, work }) => {
@@ -88,20 +94,21 @@ export const cases = {
     const error = await failure(jobs.spawn(work.add, 1, 2).with({ signal: AbortSignal.abort() }));
     equal(error instanceof heddle.JobCancelledError, true);
   },
-  "a signal reaches an asynchronous job": async ({ jobs, work }) => {
-    const abort = new AbortController();
-    const job = jobs.spawn(work.untilStopped).with({ signal: abort.signal });
-    setTimeout(() => abort.abort(), 30);
+  "a signal reaches an asynchronous job": async ({ heddle, jobs, work }) => {
+    const [abort, begun] = [new AbortController(), heddle.shared(Int32Array, 1)];
+    const job = jobs.spawn(work.untilStopped, begun).with({ signal: abort.signal }).schedule();
+    await abortWhenBegun(abort, begun);
     equal(await job, "stopped");
   },
-  "a signal reaches a synchronous job": async ({ jobs, work }) => {
-    const abort = new AbortController();
-    const job = jobs.spawn(work.untilCancelled).with({ signal: abort.signal });
-    setTimeout(() => abort.abort(), 30);
+  "a signal reaches a synchronous job": async ({ heddle, jobs, work }) => {
+    const [abort, begun] = [new AbortController(), heddle.shared(Int32Array, 1)];
+    const job = jobs.spawn(work.untilCancelled, begun).with({ signal: abort.signal }).schedule();
+    await abortWhenBegun(abort, begun);
     equal(await job, "cancelled");
   },
   "a time limit": async ({ heddle, jobs, work }) => {
-    const error = await failure(jobs.spawn(work.untilCancelled).with({ timeout: 30 }));
+    const begun = heddle.shared(Int32Array, 1);
+    const error = await failure(jobs.spawn(work.untilCancelled, begun).with({ timeout: 30 }));
     equal(error instanceof heddle.JobTimeoutError, true);
   },
   "a time limit that ends the thread": async ({ heddle, jobs, work }) => {

@@ -56,13 +56,15 @@ export async function awaits(n) {
   return (await run(later, n)) + (await run(add, n, n));
 }
 
-export async function untilStopped() {
+export async function untilStopped(begun) {
   const stop = signal();
+  Atomics.store(begun, 0, 1);
   while (!stop.aborted) await new Promise((resolve) => setTimeout(resolve, 1));
   return "stopped";
 }
 
-export function untilCancelled() {
+export function untilCancelled(begun) {
+  Atomics.store(begun, 0, 1);
   while (!isCancelled());
   return "cancelled";
 }
