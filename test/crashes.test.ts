@@ -123,7 +123,9 @@ test("memory that runs out ends only the worker", NO_LIMITS, async () => {
   await jobs.shutdown();
 });
 
-test("limits that the runtime does not keep are refused by name", { skip: !BUN && !DENO && "this one keeps them" }, async () => {
+const WITH_LIMITS = { skip: !BUN && !DENO && "this runtime keeps them" };
+
+test("limits that the runtime does not keep are refused by name", WITH_LIMITS, async () => {
   const limits = { maxOldGenerationSizeMb: 32 };
   await assert.rejects(create(1, { resourceLimits: limits }), /resourceLimits is not kept by (Bun|Deno)/);
 });
