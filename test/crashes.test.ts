@@ -17,7 +17,7 @@ import * as doomed from "./support/doomed-work.js";
 import * as early from "./support/early-work.js";
 import { HANGS, until } from "./support/hangs.js";
 import { bound } from "./support/long.js";
-import { BUN } from "./support/runtime.js";
+import { BUN, DENO } from "./support/runtime.js";
 
 const WORK = new URL("./support/crash-work.js", import.meta.url);
 const EARLY = new URL("./support/early-work.js", import.meta.url);
@@ -112,8 +112,8 @@ test("a group rejects with the crash, and all its other jobs run once", HANGS, a
 
 /** What a thread ends with after an error that nobody catches: 0 to what `bun test` runs. */
 const UNCAUGHT = BUN ? 0 : 1;
-const limits = BUN ? {} : { resourceLimits: { maxOldGenerationSizeMb: 32 } };
-const NO_LIMITS = { ...HANGS, skip: BUN && "Bun limits the memory of no thread" };
+const limits = BUN || DENO ? {} : { resourceLimits: { maxOldGenerationSizeMb: 32 } };
+const NO_LIMITS = { ...HANGS, skip: (BUN || DENO) && "Bun and Deno end no thread that takes too much memory" };
 
 test("memory that runs out ends only the worker", NO_LIMITS, async () => {
   const { jobs } = await create(2, limits);
@@ -125,9 +125,11 @@ test("memory that runs out ends only the worker", NO_LIMITS, async () => {
   await jobs.shutdown();
 });
 
-test("limits that the runtime does not keep are refused by name", { skip: !BUN && "this one keeps them" }, async () => {
+const WITH_LIMITS = { skip: !BUN && !DENO && "this runtime keeps them" };
+
+test("limits that the runtime does not keep are refused by name", WITH_LIMITS, async () => {
   const limits = { maxOldGenerationSizeMb: 32 };
-  await assert.rejects(create(1, { resourceLimits: limits }), /resourceLimits is not kept by Bun/);
+  await assert.rejects(create(1, { resourceLimits: limits }), /resourceLimits is not kept by (Bun|Deno)/);
 });
 
 test("an error outside of any job is reported, and the worker replaced", HANGS, async () => {
@@ -162,7 +164,7 @@ test("synchronous waits notice a death, on the main thread and on workers", HANG
       assert.throws(() => group.wait(), WorkerCrashedError);
       assert.equal(jobs.run(work.add, 1, 2).wait(), 3);
     }
-    if (threads === 1 && !BUN) assert.throws(() => jobs.run(work.hog).wait(), isCrash(1, "hog"));
+    if (threads === 1 && !BUN && !DENO) assert.throws(() => jobs.run(work.hog).wait(), isCrash(1, "hog"));
     // Where the other worker has taken the child, only that one dies, and the parent fails as a job that throws does.
     await assert.rejects(
       async () => await jobs.run(work.exitInChild, 6),

@@ -3,6 +3,7 @@ export * from "./node/clock.js";
 export * from "./node/contexts.js";
 export * from "./node/modules.js";
 export * from "./node/opened.js";
+export * from "./node/runtime.js";
 export * from "./node/serializer.js";
 export * from "./node/system.js";
 export * from "./node/text.js";

@@ -3,6 +3,7 @@
  * one that keeps its state elsewhere, as a `URL` or a `Blob` does, nothing would be left. Such host objects are told from
  * others here, once for each prototype, whatever realm an object is from.
  */
+import { isLostByPorts } from "../platform/host.js";
 import { isInstance, isTooDeep } from "./describe.js";
 
 /** Its own properties are copied, as those of a plain object: also an instance of a class of the user's. */
@@ -131,6 +132,7 @@ const carried = new WeakSet<object>();
 /** Whether a message port carries a host object as what it is. */
 export function isCarried(object: object): boolean {
   if (carried.has(object)) return true;
+  if (isLostByPorts(object)) return false;
   try {
     const copy: object = structuredClone(object);
     // The runtime makes a plain object of what it does not know.

@@ -13,6 +13,7 @@ import threads, {
 import { programAt } from "../../program.js";
 import { keepAlive } from "./clock.js";
 import { countOwn } from "./opened.js";
+import { otherRuntime } from "./runtime.js";
 
 export { MessageChannel, type MessagePort, type ResourceLimits, Worker };
 
@@ -21,6 +22,9 @@ const { exit } = process;
 
 /** Room on each worker's stack for jobs that wait inside jobs, in MiB. */
 const STACK_MEBIBYTES = 16;
+
+/** Whether workers have that room. */
+export const sizesStacks = process.versions.deno === undefined;
 
 /** What the user's own `worker` is called with; all of it is for `new Worker`. */
 export interface StartOptions extends WorkerOptions {
@@ -117,7 +121,7 @@ export class Pulse {
   readonly other: MessagePort;
   #port: MessagePort;
   /** Whether it tells anything: Bun and Deno move a port whose other end is closed as any other, or none at all. */
-  readonly works = process.versions.bun === undefined && process.versions.deno === undefined;
+  readonly works = otherRuntime === undefined;
 
   constructor() {
     const { port1, port2 } = new MessageChannel();
@@ -201,19 +205,4 @@ export function print({ stream, pieces }: Printed): void {
 export function hasPendingWork(): boolean {
   const resources = process.getActiveResourcesInfo?.() ?? [];
   return resources.some((resource) => resource !== "MessagePort");
-}
-
-/** What this runtime is called if it does not limit the memory of threads. */
-export function limitsNoMemory(): string | undefined {
-  const { bun } = process.versions;
-  return bun === undefined ? undefined : `Bun ${bun}`;
-}
-
-/** What this runtime is, if it is not Node 20.19 or newer. */
-export function otherThanNode(): string | undefined {
-  const { bun, deno, node } = process.versions;
-  if (bun !== undefined) return `Bun ${bun}`;
-  if (deno !== undefined) return `Deno ${deno}`;
-  const [major, minor] = node.split(".").map(Number);
-  return major < 20 || (major === 20 && minor < 19) ? `Node ${node}` : undefined;
 }
