@@ -1,7 +1,7 @@
 /**
  * The places where people's code runs: each installs the packed package and its own tools in an empty folder, and runs the same
- * cases there. The quick ones need no tools; all run with HEDDLE_TEST_PLACES=all, as by `npm run test:places`, and some with their
- * names in it, such as HEDDLE_TEST_PLACES=vitest,next.
+ * cases there. The quick ones need no tools, and run if nothing is said. HEDDLE_TEST_PLACES says which run: the others with `rest`,
+ * as by `npm run test:places`; all with `all`; some with their names, such as `vitest,next`.
  */
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, realpathSync, renameSync, rmSync } from "node:fs";
@@ -13,7 +13,9 @@ import { environment, install } from "./install.js";
 import { places, prepare } from "./place.js";
 import { run } from "./run.js";
 
-const wanted = process.env.HEDDLE_TEST_PLACES?.split(",") ?? [];
+const wanted = process.env.HEDDLE_TEST_PLACES?.split(",") ?? ["quick"];
+/** What stands for more than one place. */
+const sets = ["quick", "rest", "all"];
 const temp = realpathSync(mkdtempSync(join(tmpdir(), "heddle-places-")));
 /** Installing is mostly waiting. */
 const AT_ONCE = 2;
@@ -29,7 +31,7 @@ before(async () => {
 
 describe("places", { concurrency: AT_ONCE }, () => {
   for (const [name, place] of places) {
-    if (!place.quick && !wanted.includes("all") && !wanted.includes(name)) continue;
+    if (!wanted.some((each) => each === name || each === "all" || each === (place.quick ? "quick" : "rest"))) continue;
     test(`${name}: all cases`, async () => {
       const app = prepare(name, place, temp);
       await install(name, app, place);
@@ -45,5 +47,5 @@ describe("places", { concurrency: AT_ONCE }, () => {
 });
 
 test("all names in HEDDLE_TEST_PLACES are of places", () => {
-  for (const name of wanted) assert.ok(name === "all" || places.has(name), `there is no place ${name}`);
+  for (const name of wanted) assert.ok(sets.includes(name) || places.has(name), `there is no place ${name}`);
 });
