@@ -8,6 +8,7 @@ import type { WorkerMessage, WorkerStart } from "./api/messages.js";
 import type { Source } from "./api/modules.js";
 import { layoutFor } from "./memory/layout.js";
 import {
+  beEndable,
   endNow,
   endWithin,
   hasOpened,
@@ -104,6 +105,7 @@ function refuse(start: WorkerStart, thrown: unknown): void {
 }
 
 async function main(start: WorkerStart, modules: readonly object[]): Promise<void> {
+  const letEnd = beEndable();
   printThrough((printed) => tell(start, { type: "printed", printed }));
   let functions: Functions;
   try {
@@ -144,5 +146,6 @@ async function main(start: WorkerStart, modules: readonly object[]): Promise<voi
   tell(start, { type: "stopped" });
   links.close();
   letGo();
+  letEnd();
   endWithin(LINGER);
 }

@@ -8,6 +8,7 @@ import type { Worker } from "node:worker_threads";
 import { JobSystem, type JobSystemOptions, ShutdownError, WorkerCrashedError } from "heddle";
 import { HANGS, PATIENCE, settled, until } from "./support/hangs.js";
 import { bound, LONG } from "./support/long.js";
+import { BUN, DENO } from "./support/runtime.js";
 import * as work from "./support/starting-work.js";
 
 const WORK = new URL("./support/starting-work.js", import.meta.url);
@@ -113,11 +114,14 @@ test("options of the start are checked", HANGS, async () => {
   }
 });
 
-const ENDS = ["throw", "loop", "wait for nothing"];
+/** Bun never ends a thread whose module waits for what cannot come. */
+const ENDS = ["throw", "loop", ...(BUN ? [] : ["wait for nothing"])];
+/** After which only the limit ends a start; Node alone notices that nothing can come any more. */
+const ONLY_BY_LIMIT = ["loop", "wait", ...(DENO ? ["wait for nothing"] : [])];
 for (const [k, how] of bound(ENDS, [...ENDS, "exit", "wait"]).entries()) {
   test(`later workers that ${how}: given up after ten; queued jobs, waits and shutdowns end`, HANGS, async () => {
     for (const wait of LONG ? [true, false] : [k % 2 === 0]) {
-      const jobs = how === "loop" || how === "wait" ? await createQuickly() : await create({ threads: 1 });
+      const jobs = ONLY_BY_LIMIT.includes(how) ? await createQuickly() : await create({ threads: 1 });
       const errors: Error[] = [];
       jobs.on("error", (error) => errors.push(error));
       await starting(how, async () => {
@@ -144,12 +148,14 @@ function linesOf(program: string): string[] {
   return run.stdout.split("\n").slice(0, -1);
 }
 
-test("a thread that Node cannot start: create rejects and the process ends", HANGS, () => {
+const PATCHED = { ...HANGS, skip: (BUN || DENO) && "the modules of Bun and Deno cannot be patched" };
+
+test("a thread that Node cannot start: create rejects and the process ends", PATCHED, () => {
   assert.deepEqual(linesOf("first"), ["Error: no more threads", "0 living"]);
   assert.deepEqual(linesOf("third"), ["Error: no more threads", "0 living"]);
 });
 
-test("a later thread that Node cannot start: another try, and after ten of them everything fails", HANGS, () => {
+test("a later thread that Node cannot start: another try, and after ten of them everything fails", PATCHED, () => {
   assert.deepEqual(linesOf("replacement"), ["3", "0 living"]);
   assert.deepEqual(linesOf("replacements"), ["ShutdownError", "that was 10 times", "ShutdownError", "0 living"]);
 });

@@ -172,6 +172,40 @@ export function stayAlive(port: MessagePort): () => void {
   return () => port.unref();
 }
 
+/** What Deno has of the web's locks. */
+interface Locks {
+  request(name: string, hold: () => Promise<void>): Promise<void>;
+}
+
+/**
+ * Has `terminate` end this thread whatever it runs. In Deno a thread that is terminated while it runs something goes on for ever,
+ * but not if it holds a lock.
+ *
+ * @returns how to let go of the lock, which keeps the thread alive
+ */
+export function beEndable(): () => void {
+  let release = () => {};
+  if (process.versions.deno !== undefined) {
+    const { locks } = globalThis.navigator as unknown as { readonly locks: Locks };
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    void locks.request(`heddle ${crypto.randomUUID()}`, () => held);
+  }
+  return () => release();
+}
+
+/** How long after it has said that a thread has ended it may still run in Deno, in milliseconds: it tells the thread only then. */
+const ENDS_WITHIN = 50;
+
+/** Calls `ended` with its exit code when a thread has ended. */
+export function whenEnded(thread: Worker, ended: (code: number) => void): void {
+  thread.on("exit", (code) => {
+    if (process.versions.deno === undefined) ended(code);
+    else setTimeout(() => ended(code), ENDS_WITHIN);
+  });
+}
+
 /** What a thread has printed, and where. */
 export interface Printed {
   readonly stream: "stdout" | "stderr";
