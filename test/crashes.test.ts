@@ -260,7 +260,9 @@ test(
   },
 );
 
-test("a worker that dies while others are still starting is replaced", HANGS, async () => {
+const TOLD = { ...HANGS, skip: DENO && "Deno loses what a worker tells who hears of it by an event" };
+
+test("a worker that dies while others are still starting is replaced", TOLD, async () => {
   const workers = watchWorkers();
   const orders = new BroadcastChannel(early.ORDERS);
   process.env[early.TOLD] = "1";
@@ -356,6 +358,18 @@ test("kill: whatever else is on the thread dies with it; synchronous waits hear 
   }
 });
 
+test("kill: what a job does on its thread has stopped when it fails", HANGS, async () => {
+  const { jobs } = await create(1);
+  for (const fn of [work.countEndlessly, work.countAndSleep]) {
+    const cells = new Int32Array(new SharedArrayBuffer(4));
+    await assert.rejects(async () => await jobs.spawn(fn, cells).with({ timeout: 50, kill: true }), JobTimeoutError);
+    const counted = cells[0];
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal(cells[0], counted);
+  }
+  await jobs.shutdown();
+});
+
 /** The names of an error and of its causes, from the outside in. */
 function namesOf(error: unknown): string {
   return error instanceof Error ? [error.name, namesOf(error.cause)].join(" ").trimEnd() : "";
@@ -378,7 +392,7 @@ test("workers that are terminated at any moment: no job is lost, none runs twice
     while (killing) {
       await new Promise((resolve) => setTimeout(resolve, 100));
       // Ten that are ended one after the other before they have started would be given up, rightly.
-      if (3 * workers.ready.size < 2 * workers.all.size) continue;
+      if (DENO ? workers.all.size < 3 : 3 * workers.ready.size < 2 * workers.all.size) continue;
       const all = [...workers.all];
       await all[Math.floor(Math.random() * all.length)]?.terminate();
     }
