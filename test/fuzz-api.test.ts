@@ -253,6 +253,6 @@ test("shared() with odd types and lengths", async () => {
     fc.asyncProperty(anyOdd, async (name) => {
       if (name !== "long and looks like an array") await attempt(() => make(Uint16Array, odd(name)));
     }),
-    bound(60, 200),
+    bound(40, 200),
   );
 });

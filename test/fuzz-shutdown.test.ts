@@ -152,7 +152,7 @@ test(
   "what the main thread runs while it waits is followed, although the workers have stopped meanwhile",
   HANGS,
   async () => {
-    for (let round = 0; round < bound(2, 5); round++) {
+    for (let round = 0; round < bound(1, 5); round++) {
       const jobs = await create(2);
       const blockers = [jobs.run(work.sleep, 5), jobs.run(work.sleep, 5)];
       const long = jobs.spawn(work.sleep, 60);
@@ -169,7 +169,7 @@ test(
 );
 
 test("an asynchronous job that follows what the main thread runs while it waits, in a shutdown", HANGS, async () => {
-  for (let round = 0; round < bound(2, 5); round++) {
+  for (let round = 0; round < bound(1, 5); round++) {
     const jobs = await create(2);
     const blockers = [jobs.run(work.sleep, 5), jobs.run(work.sleep, 5)];
     const long = jobs.spawn(work.sleep, 60);
@@ -185,7 +185,7 @@ test("an asynchronous job that follows what the main thread runs while it waits,
 
 test("no worker ends while the main thread waits: another may have asynchronous jobs for it", HANGS, async () => {
   for (const fn of [work.addLater, work.waitForAddLater] as ((a: number, b: number) => number | Promise<number>)[]) {
-    for (let round = 0; round < bound(2, 5); round++) {
+    for (let round = 0; round < bound(1, 5); round++) {
       const jobs = await create(2);
       const started = shared(Int32Array, 1);
       const first = jobs.run(work.startAndSleep, started, 5);

@@ -19,7 +19,7 @@ import { bound } from "./support/long.js";
 import * as work from "./support/shutdown-work.js";
 
 const MODULE = new URL("./support/shutdown-work.js", import.meta.url);
-const RUNS = bound(12, 60);
+const RUNS = bound(8, 60);
 /** Longer than any test, in milliseconds. */
 const NEVER = 1_000_000;
 

@@ -30,7 +30,7 @@ test("odd arguments arrive, or are refused with their place", async () => {
         await attempt(odd.map(([name, places]) => oddIn(name, places)));
         assert.equal(await jobs.run(work.add, 1, 2), 3);
       }),
-      bound(80, 300),
+      bound(50, 300),
     );
     await stillWorks(jobs);
   });
@@ -48,7 +48,7 @@ test("odd arguments of a group's jobs", async () => {
         }
         await group;
       }),
-      bound(60, 200),
+      bound(40, 200),
     );
     await stillWorks(jobs);
   });
@@ -72,7 +72,7 @@ test("odd results arrive, or the job fails and says why", async () => {
         await attempt(name, places);
         assert.equal(await jobs.run(work.add, 1, 2), 3);
       }),
-      bound(80, 300),
+      bound(50, 300),
     );
     await stillWorks(jobs);
   });

@@ -222,7 +222,7 @@ test("a forced shutdown cancels what has not started, and every waiter settles",
   const held = Promise.all(cells.map((each) => jobs.run(work.holdFor, each, 0)));
   await until(() => cells.every((each) => Atomics.load(each, 0) === 1));
   const outcomes = Promise.allSettled(Array.from({ length: 200 }, () => jobs.run(work.nothing)));
-  const stopped = jobs.shutdown({ force: true });
+  const stopped = jobs.shutdown({ force: true, grace: 10_000 });
   for (const each of cells) Atomics.store(each, 1, 1);
   await stopped;
   await held;

@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { HANGS } from "./support/hangs.js";
+import { ONLY_LONG } from "./support/long.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const temp = realpathSync(mkdtempSync(join(tmpdir(), "heddle-pack-")));
@@ -241,7 +242,7 @@ test("publint finds no fault with the package", async () => {
   );
 });
 
-test("the types are right in every way of resolving them", () => {
+test("the types are right in every way of resolving them", ONLY_LONG, () => {
   const cli = join(root, "node_modules", "@arethetypeswrong", "cli");
   const { bin } = JSON.parse(readFileSync(join(cli, "package.json"), "utf8")) as { bin: { attw: string } };
   run(process.execPath, [join(cli, bin.attw), tarball, "--profile", "strict", "--no-emoji", "--no-color"], root);

@@ -306,7 +306,7 @@ test(
         await checkGraph(jobs, run * 100 + k, size, k % 2 === 0 ? "awaited" : "waited for");
       }
     });
-    for (let k = 0; k < bound(8, 16); k++) {
+    for (let k = 0; k < bound(4, 16); k++) {
       const jobs = await JobSystem.create({ threads: 1 + (k % 4), modules: [PLACED_WORK] });
       await checkGraph(jobs, run * 1000 + k, 5 + 4 * k, k % 8 < 4 ? "shut down" : "by force");
     }
