@@ -125,7 +125,7 @@ test("options of the start are checked", HANGS, async () => {
   }
 });
 
-/** Bun never ends a thread whose module waits for what cannot come, and Deno notices it only by the limit. */
+/** While the main thread waits, Bun and Deno notice only by the limit that a module waits for what cannot come. */
 const ENDS = ["throw", BUN || DENO ? "loop" : "wait for nothing"];
 for (const [k, how] of bound(ENDS, [...new Set([...ENDS, "loop", "exit", "wait"])]).entries()) {
   test(`later workers that ${how}: given up after ten; queued jobs, waits and shutdowns end`, HANGS, async () => {
