@@ -8,6 +8,7 @@ import type { WorkerMessage, WorkerStart } from "./api/messages.js";
 import type { Source } from "./api/modules.js";
 import { layoutFor } from "./memory/layout.js";
 import {
+  beEndable,
   endNow,
   endWithin,
   hasOpened,
@@ -106,6 +107,7 @@ async function main(given: WorkerStart | Promise<WorkerStart>, modules: readonly
     endNow(1);
     return;
   }
+  const letEnd = beEndable();
   printThrough((printed) => tell(start, { type: "printed", printed }));
   let functions: Functions;
   try {
@@ -148,5 +150,6 @@ async function main(given: WorkerStart | Promise<WorkerStart>, modules: readonly
   tell(start, { type: "stopped" });
   links.close();
   letGo();
+  letEnd();
   endWithin(LINGER);
 }

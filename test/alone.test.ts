@@ -1,6 +1,5 @@
 /** `threads: 0`: the calling thread runs all jobs itself. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import test, { mock } from "node:test";
 import {
   Channel,
@@ -16,7 +15,8 @@ import {
 } from "heddle";
 import * as aloneWork from "./support/alone-work.js";
 import { HANGS } from "./support/hangs.js";
-import { BUN } from "./support/runtime.js";
+import { runModule } from "./support/programs.js";
+import { BUN, DENO } from "./support/runtime.js";
 import { WORK, withSystem } from "./support/systems.js";
 import * as work from "./support/work.js";
 
@@ -28,8 +28,8 @@ test("without threads: results, groups, fork–join, failures and dependencies a
     assert.equal(jobs.threads, 0);
     assert.equal(await jobs.run(work.add, 1, 2), 3);
     assert.equal(jobs.run(work.fib, 12).wait(), 144);
-    // The runner of Bun's tests enters an asynchronous context, and with any jobs wait half as deep.
-    const depth = BUN ? 200 : 300;
+    // The runners of Bun's and Deno's tests enter an asynchronous context, and with any jobs wait half as deep.
+    const depth = BUN || DENO ? 200 : 300;
     assert.equal(await jobs.run(work.down, depth), depth);
     const cells = shared(Int32Array, 3);
     await jobs.run(work.spawnGroup, cells, 0, 500);
@@ -167,11 +167,7 @@ test("without threads: no shared memory is needed, and the process ends by itsel
     const late = jobs.spawn(work.never).with({ timeout: 50 });
     console.log(await jobs.run(work.later, 3), (await Promise.allSettled([late]))[0].reason.name);
     console.log(jobs.run(work.sum, [1, 2, 3], "x".repeat(100_000)).wait());`;
-  const done = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
-    encoding: "utf8",
-    cwd: new URL("../..", import.meta.url),
-    timeout: HANGS.timeout,
-  });
+  const done = runModule(program);
   assert.equal(done.stderr, "");
   assert.equal(done.stdout, "3 JobTimeoutError\n100006\n");
 });

@@ -52,7 +52,7 @@ describe("in Chromium", { skip: NO_CHROMIUM, concurrency: AT_ONCE }, () => {
     }
     assert.match(create, /threads: 0/);
     assert.match(options, /^TypeError: execArgv and env/);
-    assert.match(limits, /^TypeError: resourceLimits is not kept by browsers/);
+    assert.match(limits, /^TypeError: resourceLimits is not kept by this browser/);
     assert.deepEqual(await run("inItself", { plain: true }), [3, 1]);
   });
 

@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import test from "node:test";
-import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { Channel, ChannelClosedError, JobFailedError, PayloadTooLargeError, shared, WaitGroup } from "heddle";
 import type { Part } from "./support/channel-thread.js";
 import * as work from "./support/channel-work.js";
 import { cloneable } from "./support/cloneable.js";
-import { HANGS, PATIENCE, until } from "./support/hangs.js";
+import { HANGS, until } from "./support/hangs.js";
 import { bound } from "./support/long.js";
+import { runModule } from "./support/programs.js";
 import { withSystem } from "./support/systems.js";
 import { onThreads } from "./sync/support/threads.js";
 
@@ -21,13 +20,8 @@ const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** Runs a program on its own, which fails if it hangs. @returns its exit code and what it printed */
 function run(program: string): [number | null, string, string] {
-  const cwd = fileURLToPath(new URL("../..", import.meta.url));
-  const done = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
-    cwd,
-    encoding: "utf8",
-    timeout: PATIENCE,
-  });
-  return [done.status, done.stdout, done.stderr];
+  const { status, stdout, stderr } = runModule(program);
+  return [status, stdout, stderr];
 }
 
 test("a channel is full, empty, closed and drained, in every way of asking", HANGS, async () => {

@@ -6,6 +6,7 @@ import test from "node:test";
 import { JobSystem, UnknownJobFunctionError } from "heddle";
 import { assertHelpful, ODD_WORK, stillWorks } from "./support/fuzz.js";
 import { bound } from "./support/long.js";
+import { DENO } from "./support/runtime.js";
 
 /** A module of its own, in the URL. */
 function source(text: string): string {
@@ -78,7 +79,7 @@ test("what is no function is left alone: classes, values, proxies", async () => 
     const exports = await exportsOf(source(text));
     assert.equal(await jobs.run(exports.proxy), 7);
     assert.equal(await jobs.run(exports.default), 8);
-    await assert.rejects(async () => await jobs.run(exports.Class), /Class.* cannot be invoked without 'new'/);
+    await assert.rejects(async () => await jobs.run(exports.Class), /Class.* without ('new'|\|new\|)/);
     await assert.rejects(async () => await jobs.run(exports.revoked), /revoked/);
     for (const name of ["number", "nothing", "text", "symbol", "object", "empty"]) {
       assert.throws(() => jobs.run(exports[name]), UnknownJobFunctionError);
@@ -135,7 +136,8 @@ test("modules that fail on workers only make create reject, whatever they throw"
     ['Object.assign(new TypeError("with a function"), { f() {} })', /with a function/],
     ['Object.defineProperty(new Error("e"), "stack", { get() { throw 1; } })', /\w/],
     ["process.exit(3)", /ended with code 3 before it was ready/],
-    ["await new Promise(() => {})", /before it was ready/],
+    // Deno does not notice that nothing can come any more.
+    ...(DENO ? [] : [["await new Promise(() => {})", /before it was ready/] as const]),
   ] as const) {
     const text = `${WORKERS_ONLY}export function f() {} if (!isMainThread) throw ${thrown};`;
     await assert.rejects(JobSystem.create({ threads: 2, modules: [source(text)] }), (error: unknown) => {

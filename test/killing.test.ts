@@ -5,10 +5,14 @@ import { Channel, type Job, JobCancelledError, JobSystem, JobTimeoutError, share
 import { HANGS, until } from "./support/hangs.js";
 import * as work from "./support/killing-work.js";
 import { bound } from "./support/long.js";
-import { BUN } from "./support/runtime.js";
+import { BUN, DENO } from "./support/runtime.js";
 
 /** What the runtime says itself of an abort. */
-const ABORTED = BUN ? "The operation was aborted." : "This operation was aborted";
+const ABORTED = BUN
+  ? "The operation was aborted."
+  : DENO
+    ? "The signal has been aborted"
+    : "This operation was aborted";
 
 const WORK = new URL("./support/killing-work.js", import.meta.url);
 const cell = () => shared(Int32Array, 1);

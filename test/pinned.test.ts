@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import test from "node:test";
 import { type Job, JobFailedError, JobSystem, ShutdownError, shared, WouldBlockError } from "heddle";
-import { HANGS, PATIENCE, until } from "./support/hangs.js";
+import { HANGS, until } from "./support/hangs.js";
 import { bound } from "./support/long.js";
 import * as work from "./support/placed-work.js";
-import { BUN } from "./support/runtime.js";
+import { runModule } from "./support/programs.js";
+import { BUN, DENO } from "./support/runtime.js";
 import { PLACED_WORK, withSystem } from "./support/systems.js";
 import { type Placement, withPlacement } from "./support/with.js";
 
@@ -136,8 +136,8 @@ test(
 
 test("pinned jobs may wait inside each other 512 deep, and are told when it is too deep", HANGS, async () => {
   await withWorkers([1, 2], async (jobs) => {
-    // The runner of Bun's tests enters an asynchronous context, and with any jobs wait half as deep.
-    const deepest = BUN ? 256 : 512;
+    // The runners of Bun's and Deno's tests enter an asynchronous context, and with any jobs wait half as deep.
+    const deepest = BUN || DENO ? 256 : 512;
     assert.equal(await withPlacement(jobs.spawn(work.down, 600, PINNED), PINNED), deepest);
     // Those that could not be waited for have run when this has.
     assert.equal(await withPlacement(jobs.spawn(work.here), PINNED), true);
@@ -322,16 +322,10 @@ test("pinned jobs that nobody awaits do not keep the process alive; one that is 
     const cells = new Int32Array(new SharedArrayBuffer(8));
     withPlacement(jobs.spawn(work.untilSet, cells, { on: "main" }), { on: "main" }).schedule();
     ${last}`;
-  const runProgram = (last: string) =>
-    spawnSync(process.execPath, ["--input-type=module", "--eval", program(last)], {
-      encoding: "utf8",
-      cwd: new URL("../..", import.meta.url),
-      timeout: PATIENCE,
-    });
-  const unawaited = runProgram("");
+  const unawaited = runModule(program(""));
   assert.equal(unawaited.status, 0, unawaited.stderr);
-  const awaited = runProgram(
-    'await withPlacement(jobs.spawn(work.later, 1), { on: "main" }); console.log("awaited", cells[1] > 0);',
+  const awaited = runModule(
+    program('await withPlacement(jobs.spawn(work.later, 1), { on: "main" }); console.log("awaited", cells[1] > 0);'),
   );
   assert.equal(awaited.stdout, "awaited true\n", awaited.stderr);
 });

@@ -10,13 +10,17 @@ import { type Job, JobSystem, ShutdownError, shared } from "heddle";
 import { HANGS, PATIENCE, settled, until } from "./support/hangs.js";
 import { bound } from "./support/long.js";
 import * as work from "./support/open-work.js";
+import { BUN, DENO } from "./support/runtime.js";
 
 const WORK = new URL("./support/open-work.js", import.meta.url);
 const PROGRAM = fileURLToPath(new URL("./support/ending-program.js", import.meta.url));
 
 const create = (threads: number) => JobSystem.create({ threads, modules: [WORK] });
 
-for (const name of work.WAYS) {
+/** Bun does not end a thread in such a handler, and Deno's port lacks what this calls. */
+const NOT_THERE = BUN ? "exit handler that loops" : DENO ? "closed parentPort" : "";
+
+for (const name of work.WAYS.filter((way) => way !== NOT_THERE)) {
   test(`left open or done: ${name}; the next job runs, and shutdown ends, also by force`, HANGS, async () => {
     for (const force of [false, true]) {
       const jobs = await create(1);
@@ -99,7 +103,9 @@ test("a job that ends within the grace is done; a plain shutdown waits for long 
   assert.equal(await long, "done");
 });
 
-test("a thread that native code holds up is left: shutdown says which, also after a kill", HANGS, async () => {
+const HELD_UP = { ...HANGS, skip: DENO && "Deno says at once that a thread has ended" };
+
+test("a thread that native code holds up is left: shutdown says which, also after a kill", HELD_UP, async () => {
   const folder = mkdtempSync(join(tmpdir(), "heddle-"));
   try {
     for (const kill of [false, true]) {

@@ -9,6 +9,7 @@ import {
   startThread,
   type ThreadOptions,
   type Worker,
+  whenEnded,
 } from "../platform/host.js";
 import { withStack } from "./failure-errors.js";
 import type { WorkerMessage, WorkerStart } from "./messages.js";
@@ -100,7 +101,7 @@ export class Member {
       this.cause ??= error;
       this.#whenReady.reject(error);
     });
-    this.#worker.on("exit", (code) => this.#noteExit(code));
+    whenEnded(this.#worker, (code) => this.#noteExit(code));
   }
 
   /** Whether its thread may still run. */

@@ -2,7 +2,7 @@
 
 import {
   availableParallelism,
-  limitsNoMemory,
+  otherRuntime,
   type ResourceLimits,
   type StartOptions,
   type ThreadOptions,
@@ -147,7 +147,6 @@ function checkThreads(worker: unknown, execArgv: unknown, env: unknown, name: un
 }
 
 function checkLimits(limits: ResourceLimits = {}): ResourceLimits {
-  const host = limitsNoMemory();
   if (typeof limits !== "object" || limits === null) {
     throw new TypeError(
       `resourceLimits must be an object such as { maxOldGenerationSizeMb: 512 }, not ${limits === null ? "null" : typeof limits}`,
@@ -157,9 +156,9 @@ function checkLimits(limits: ResourceLimits = {}): ResourceLimits {
     if (!LIMITS.includes(name)) throw new TypeError(`resourceLimits knows no ${name}, only ${LIMITS.join(", ")}`);
     checkWhole(`resourceLimits.${name}`, value, 1, MOST_MEBIBYTES);
   }
-  if (host !== undefined && Object.keys(limits).length > 0) {
+  if (otherRuntime !== undefined && Object.keys(limits).length > 0) {
     throw new TypeError(
-      `resourceLimits is not kept by ${host}, whose threads have no limits of their own; leave it out there`,
+      `resourceLimits is not kept by ${otherRuntime}, which does not end a thread that needs more; leave it out there`,
     );
   }
   return { ...limits };

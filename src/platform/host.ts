@@ -8,6 +8,7 @@ export * from "./node/modules.js";
 export * from "./node/opened.js";
 export * from "./node/park.js";
 export * from "./node/ports.js";
+export * from "./node/runtime.js";
 export * from "./node/serializer.js";
 export * from "./node/system.js";
 export * from "./node/text.js";

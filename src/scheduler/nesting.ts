@@ -3,15 +3,12 @@
  * How deep that may go, and what may be executed there.
  */
 import { B_ACTIVITY, BLOCKED, CANCELLING } from "../memory/layout.js";
-import { smallStacks } from "../platform/host.js";
+import { sizesStacks, smallStacks } from "../platform/host.js";
 import { abandonsSuspended, suspendedOn } from "./asynchronous.js";
 import { AT_REST, BUSY, type Context, IDLE, MAIN } from "./context.js";
 import { mainJobsReady, takeMainJob } from "./main-jobs.js";
 import { leastItem } from "./rank.js";
 import { findReady, nothingReady, nothingToTake } from "./ready.js";
-
-/** How deep jobs may wait inside jobs that wait: every level takes some of the thread's stack. */
-const MAX_DEPTH = 1500;
 
 /**
  * How deep the main thread executes others' jobs inside jobs: some 300 KiB of a stack that has 1 MiB by default. Its own,
@@ -21,6 +18,9 @@ const MAIN_DEPTH = 256;
 const MAX_MAIN_DEPTH = 2 * MAIN_DEPTH;
 /** The same for any thread of a browser: stacks of Chromium's workers, of some 500 KiB, end at about 300. */
 const SMALL_DEPTH = 128;
+
+/** How deep jobs may wait inside jobs that wait on a worker: every level takes some of its stack. */
+const MAX_DEPTH = sizesStacks ? 1500 : MAX_MAIN_DEPTH;
 
 /** What is executed here from now on is inside the job that runs here, if one does. @returns what `unnest` is to be given */
 export function nest(context: Context): number {

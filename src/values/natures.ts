@@ -40,9 +40,11 @@ export function lookUp(prototype: object | null): { nature: number; name: string
   return { nature: COPIED, name: "" };
 }
 
-/** Node marks in this way the classes whose objects a message port can carry. */
-function isForMessages({ description }: symbol): boolean {
-  return description === "messaging_clone_symbol" || description === "messaging_transfer_symbol";
+/** How Node and Deno mark the classes whose objects a message port can carry. */
+const MARKS = new Set(["messaging_clone_symbol", "messaging_transfer_symbol", "Deno.core.hostObject"]);
+
+function isForMessages({ description = "" }: symbol): boolean {
+  return MARKS.has(description);
 }
 
 type Class = abstract new () => unknown;
@@ -128,10 +130,20 @@ export function hostName(object: object): string {
 /** Those of which that is known. */
 const carried = new WeakSet<object>();
 
+/** Whether an object is of one of Deno's modules: a thread can take it from a port only where it has loaded that module. */
+function needsModule(object: object): boolean {
+  for (let at = Object.getPrototypeOf(object); at !== null; at = Object.getPrototypeOf(at)) {
+    const isMarked = Object.getOwnPropertySymbols(at).some(({ description }) => description === "Deno.core.hostObject");
+    if (isMarked) return natureMadeBy(classAt(at)) === COPIED;
+  }
+  return false;
+}
+
 /** Whether a message port carries a host object as what it is. */
 export function isCarried(object: object): boolean {
   if (carried.has(object)) return true;
   try {
+    if (needsModule(object)) return false;
     const copy: object = structuredClone(object);
     // The runtime makes a plain object of what it does not know.
     if (classNameOf(copy) === "Object" || classNameOf(copy) !== classNameOf(object)) return false;

@@ -114,6 +114,15 @@ export async function loopLater(cells: Int32Array): Promise<void> {
   loop(cells);
 }
 /** The child has a limit of its own: another worker may take it, and would loop for ever. */
+export function countEndlessly(cells: Int32Array): never {
+  for (;;) Atomics.add(cells, 0, 1);
+}
+export function countAndSleep(cells: Int32Array): never {
+  for (;;) {
+    Atomics.add(cells, 0, 1);
+    sleep(1);
+  }
+}
 export function loopInChild(): void {
   spawn(loop, new Int32Array(new SharedArrayBuffer(4)))
     .with({ timeout: 500, kill: true })

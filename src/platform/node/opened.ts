@@ -4,10 +4,12 @@
  * further on than what this package has opened itself tells that somebody has opened something, at the cost of one number.
  *
  * What has no number is noticed otherwise: promises that the engine itself settles from outside, when they are first asked for.
+ * Other runtimes than Node number only some of it: there, something may always be open.
  */
 import { AsyncResource, createHook } from "node:async_hooks";
 import * as threads from "node:worker_threads";
 import { nextTurn } from "./clock.js";
+import { otherRuntime } from "./runtime.js";
 import { trip } from "./tripwire.js";
 
 /** The type of this package's own resources. */
@@ -56,6 +58,7 @@ export function ownResource(): AsyncResource {
  * @returns what `load` gives
  */
 export async function noticeOpening<T>(load: () => Promise<T>): Promise<T> {
+  if (otherRuntime !== undefined) open();
   trip(Atomics, ["waitAsync"], open);
   if (typeof WebAssembly !== "undefined")
     trip(WebAssembly, ["compile", "compileStreaming", "instantiate", "instantiateStreaming"], open);

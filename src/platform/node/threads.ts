@@ -13,6 +13,7 @@ import threads, {
 import { programAt } from "../../program.js";
 import { keepAlive } from "./clock.js";
 import { countOwn } from "./opened.js";
+import { otherRuntime } from "./runtime.js";
 
 export type { ResourceLimits, Worker };
 
@@ -21,6 +22,9 @@ const { exit } = process;
 
 /** Room on each worker's stack for jobs that wait inside jobs, in MiB. */
 const STACK_MEBIBYTES = 16;
+
+/** Whether workers have that room. */
+export const sizesStacks = process.versions.deno === undefined;
 
 /** What the user's own `worker` is called with; all of it is for `new Worker`. */
 export interface StartOptions extends WorkerOptions {
@@ -121,7 +125,7 @@ export class Pulse {
   readonly other: MessagePort | undefined;
   #port: MessagePort;
   /** Whether it tells anything: Bun and Deno move a port whose other end is closed as any other, or none at all. */
-  readonly works = process.versions.bun === undefined && process.versions.deno === undefined;
+  readonly works = otherRuntime === undefined;
 
   constructor() {
     const { port1, port2 } = new MessageChannel();
@@ -167,6 +171,40 @@ export function stayAlive(port: MessagePort): () => void {
   return () => port.unref();
 }
 
+/** What Deno has of the web's locks. */
+interface Locks {
+  request(name: string, hold: () => Promise<void>): Promise<void>;
+}
+
+/**
+ * Has `terminate` end this thread whatever it runs. In Deno a thread that is terminated while it runs something goes on for ever,
+ * but not if it holds a lock.
+ *
+ * @returns how to let go of the lock, which keeps the thread alive
+ */
+export function beEndable(): () => void {
+  let release = () => {};
+  if (process.versions.deno !== undefined) {
+    const { locks } = globalThis.navigator as unknown as { readonly locks: Locks };
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    void locks.request(`heddle ${crypto.randomUUID()}`, () => held);
+  }
+  return () => release();
+}
+
+/** How long after it has said that a thread has ended it may still run in Deno, in milliseconds: it tells the thread only then. */
+const ENDS_WITHIN = 50;
+
+/** Calls `ended` with its exit code when a thread has ended. */
+export function whenEnded(thread: Worker, ended: (code: number) => void): void {
+  thread.on("exit", (code) => {
+    if (process.versions.deno === undefined) ended(code);
+    else setTimeout(() => ended(code), ENDS_WITHIN);
+  });
+}
+
 /** What a thread has printed, and where. */
 export interface Printed {
   readonly stream: "stdout" | "stderr";
@@ -200,19 +238,4 @@ export function print({ stream, pieces }: Printed): void {
 export function hasPendingWork(): boolean {
   const resources = process.getActiveResourcesInfo?.() ?? [];
   return resources.some((resource) => resource !== "MessagePort");
-}
-
-/** What this runtime is called if it does not limit the memory of threads. */
-export function limitsNoMemory(): string | undefined {
-  const { bun } = process.versions;
-  return bun === undefined ? undefined : `Bun ${bun}`;
-}
-
-/** What this runtime is, if it is not Node 20.19 or newer. */
-export function otherThanNode(): string | undefined {
-  const { bun, deno, node } = process.versions;
-  if (bun !== undefined) return `Bun ${bun}`;
-  if (deno !== undefined) return `Deno ${deno}`;
-  const [major, minor] = node.split(".").map(Number);
-  return major < 20 || (major === 20 && minor < 19) ? `Node ${node}` : undefined;
 }

@@ -77,3 +77,8 @@ export function stayAlive(_port: MessagePort): () => void {
 
 /** In a browser, workers print themselves. */
 export function printThrough(): void {}
+
+/** This thread holds a lock already, as long as it lives. @returns what there is to be called at the end */
+export function beEndable(): () => void {
+  return () => {};
+}

@@ -83,5 +83,8 @@ export function withoutProcess(): string | undefined {
 /** Whether the stacks of threads are small, and not ours to size. */
 export const smallStacks: boolean = true;
 
-/** What this runtime is called if it does not limit the memory of threads. */
-export const limitsNoMemory = withoutProcess;
+/** Whether workers have much room on their stacks. */
+export const sizesStacks: boolean = false;
+
+/** What another runtime than Node is called. */
+export const otherRuntime: string | undefined = "this browser";

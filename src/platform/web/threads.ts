@@ -132,6 +132,11 @@ function reasonOf(event: ErrorEvent, program: URL | undefined): unknown {
   return new Error(`a worker did not start: ${what}; ${served}${program === undefined ? "" : bundled}`);
 }
 
+/** Calls `ended` with its exit code when a thread has ended. */
+export function whenEnded(thread: Thread, ended: (code: number) => void): void {
+  thread.on("exit", ended);
+}
+
 /** Prints what a worker has handed over: in a browser, workers print themselves. */
 export function print(): void {}
 

@@ -68,11 +68,13 @@ function hasRestWithoutLength(view: Uint8Array): boolean {
       return view;
     },
   };
+  const own = Object.getOwnPropertyDescriptor(view, "constructor");
   if (!Reflect.defineProperty(view, "constructor", { value: maker, configurable: true })) return true;
   try {
     Uint8Array.prototype.subarray.call(view, 0);
   } finally {
-    Reflect.deleteProperty(view, "constructor");
+    if (own === undefined) Reflect.deleteProperty(view, "constructor");
+    else Object.defineProperty(view, "constructor", own);
   }
   return given === 2;
 }

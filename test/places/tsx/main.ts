@@ -1,7 +1,9 @@
+import { Worker } from "node:worker_threads";
 import * as heddle from "heddle";
 import { runAll } from "./cases.js";
 import * as work from "./work.ts";
 
-const modules = [new URL("./work.ts", import.meta.url)];
-const execArgv = ["--import", new URL("./register.js", import.meta.url).href];
-await runAll(heddle, work, { modules, execArgv });
+await runAll(heddle, work, {
+  modules: [work],
+  worker: (options) => new Worker(new URL("./jobs.worker.js", import.meta.url), options),
+});

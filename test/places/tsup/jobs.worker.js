@@ -1,4 +1,0 @@
-import { serve } from "heddle/worker";
-import * as work from "./work.js";
-
-serve(work);
