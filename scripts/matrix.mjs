@@ -26,7 +26,7 @@ const OTHERS = {
   },
 };
 /** What these need not do: test Node's own tools, or run the cluster, which is for Node. */
-const NODE_ONLY = /^(cluster|model|places)\/|^(layers|own-encoding|pack|snippets|types)\.test/;
+const NODE_ONLY = /^(cluster|model|places)\/|^(browser|browser-example|layers|own-encoding|pack|snippets|types)\.test/;
 
 /** Installs a package under build/runtimes. @returns the path of its program */
 function fetched(runtime, name, version, program) {

@@ -5,17 +5,11 @@ import type { AddressInfo } from "node:net";
 import { join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { BUN, DENO } from "./runtime.js";
 
 const EXECUTABLE = process.env.HEDDLE_CHROMIUM ?? "/usr/bin/chromium";
 
 /** Why there is no test in a browser, or false. */
-export const NO_CHROMIUM = reasonAgainst();
-
-function reasonAgainst(): string | false {
-  if (BUN || DENO) return "what runs in the browser is the same whoever opens it";
-  return existsSync(EXECUTABLE) ? false : `there is no ${EXECUTABLE}; HEDDLE_CHROMIUM names another`;
-}
+export const NO_CHROMIUM = existsSync(EXECUTABLE) ? false : `there is no ${EXECUTABLE}; HEDDLE_CHROMIUM names another`;
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const FOLDERS = { "/heddle/": join(root, "dist", "browser"), "/": join(root, "test", "browser") };
