@@ -231,6 +231,43 @@ console.log(text, list);
   run(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", app], app);
 });
 
+test("types are right for a page, too, whose program has none of Node's types", () => {
+  write({
+    ...TYPED,
+    "page.ts": `
+import { Channel, JobSystem, shared, WaitGroup } from "heddle";
+import { serve } from "heddle/worker";
+import * as work from "./typed-work.js";
+const jobs = await JobSystem.create({
+  modules: [work],
+  worker: (options) => new Worker(new URL("./jobs.worker.js", import.meta.url), { ...options, type: "module" }),
+});
+jobs.on("error", ({ message }) => document.body.append(message)).once("message", (value, thread) => [value, thread]);
+// @ts-expect-error: a system tells of no such thing
+jobs.on("exit", () => {});
+const sum: number = await jobs.run(work.add, 1, 2);
+// @ts-expect-error: a string where a number is needed
+jobs.run(work.add, "1", 2);
+console.log(sum, shared(Int32Array, 1), new Channel({ capacity: 2 }), new WaitGroup(), serve);
+`,
+    "tsconfig.json": JSON.stringify({
+      compilerOptions: {
+        target: "ES2023",
+        lib: ["ES2024", "DOM"],
+        module: "ESNext",
+        moduleResolution: "bundler",
+        strict: true,
+        noEmit: true,
+        // As templates for pages have it.
+        skipLibCheck: true,
+        types: [],
+      },
+      files: ["page.ts"],
+    }),
+  });
+  run(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", app], app);
+});
+
 test("publint finds no fault with the package", async () => {
   const bytes = readFileSync(tarball);
   const archive = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;

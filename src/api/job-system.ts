@@ -30,6 +30,19 @@ export interface ShutdownReport {
   readonly threadsLeft?: readonly number[];
 }
 
+/** What a system tells, and what its listeners are called with. */
+type Events = {
+  error: [error: Error];
+  message: [value: unknown, thread: number];
+};
+
+// EventEmitter has these methods, but its types are those of Node, which programs for browsers need not have.
+export interface JobSystem {
+  on<E extends keyof Events>(event: E, listener: (...args: Events[E]) => void): this;
+  once<E extends keyof Events>(event: E, listener: (...args: Events[E]) => void): this;
+  off<E extends keyof Events>(event: E, listener: (...args: Events[E]) => void): this;
+}
+
 /**
  * A job system: worker threads that run jobs as soon as all that they depend on is done.
  *
@@ -42,10 +55,8 @@ export interface ShutdownReport {
  * const b = jobs.spawn(work.count).after(a);
  * console.log(await b);
  */
-export class JobSystem
-  extends EventEmitter<{ error: [Error]; message: [value: unknown, thread: number] }>
-  implements AsyncDisposable
-{
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the methods are there, see above
+export class JobSystem extends EventEmitter<Events> implements AsyncDisposable {
   readonly #engine: Engine;
   readonly #workers: WorkerPool;
   readonly #watch: WatchTimer;
