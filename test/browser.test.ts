@@ -6,6 +6,9 @@ import { NO_CHROMIUM, type PageOptions, Pages } from "./support/chromium.js";
 import { HANGS, until } from "./support/hangs.js";
 import { bound, ONLY_LONG } from "./support/long.js";
 
+/** Of a test that takes some seconds, most of which Chromium needs to end threads that loop. */
+const SLOW = { ...HANGS, ...ONLY_LONG };
+
 const pages = new Pages();
 
 /** Runs one of test/browser/scenarios.js, which is given `bound`. */
@@ -56,7 +59,7 @@ describe("in Chromium", { skip: NO_CHROMIUM, concurrency: AT_ONCE }, () => {
     assert.deepEqual(await run("inItself", { plain: true }), [3, 1]);
   });
 
-  test("what cannot be loaded is named", HANGS, async () => {
+  test("what cannot be loaded is named", SLOW, async () => {
     const [module, program, bare, none, mute] = (await run("missing")) as string[];
     assert.match(module, /none\.js/);
     assert.match(program, /a worker did not start: its program could not be loaded/);
@@ -70,20 +73,20 @@ describe("in Chromium", { skip: NO_CHROMIUM, concurrency: AT_ONCE }, () => {
     assert.equal(await run("manyBuffers"), 20 * 7 * 190);
   });
 
-  test("what a synchronous job makes reaches others while it blocks", HANGS, async () => {
+  test("what a synchronous job makes reaches others while it blocks", SLOW, async () => {
     assert.deepEqual(await run("firstInJobs", { bound: bound(10, 200) }), ["20,210"]);
   });
 
   test(
     "a wait for a result on memory that this thread does not know ends: with the result, or with an error",
-    HANGS,
+    SLOW,
     async () => {
       const others = (await run("newResults", { bound: bound(300, 3000) })) as unknown[];
       for (const other of others) assert.equal(other, "WouldBlockError");
     },
   );
 
-  test("what jobs post to the page arrives as messages of the system", HANGS, async () => {
+  test("what jobs post to the page arrives as messages of the system", SLOW, async () => {
     assert.deepEqual(await run("messages"), [{ heddle: "of the user's" }, true]);
   });
 
@@ -99,13 +102,13 @@ describe("in Chromium", { skip: NO_CHROMIUM, concurrency: AT_ONCE }, () => {
     assert.equal(next, 2);
   });
 
-  test("workers that are terminated at any moment lose no job", HANGS, async () => {
+  test("workers that are terminated at any moment lose no job", SLOW, async () => {
     const outcomes = new Set((await run("terminatedAtRandom", { bound: bound(8, 40) })) as (string | undefined)[]);
     assert.ok(outcomes.delete(undefined));
     for (const outcome of outcomes) assert.equal(outcome, "WorkerCrashedError");
   });
 
-  test("a tab that is hidden, where timers hardly run, goes on", HANGS, async () => {
+  test("a tab that is hidden, where timers hardly run, goes on", SLOW, async () => {
     const seldom = `{
       const { setTimeout, setInterval } = globalThis;
       globalThis.setTimeout = (work, milliseconds) => setTimeout(work, Math.max(1000, milliseconds ?? 0));
@@ -117,13 +120,13 @@ describe("in Chromium", { skip: NO_CHROMIUM, concurrency: AT_ONCE }, () => {
     assert.match(limit as string, /^JobTimeoutError: /);
   });
 
-  test("after a long rest with timers open on the workers, jobs run", { ...HANGS, ...ONLY_LONG }, async () => {
+  test("after a long rest with timers open on the workers, jobs run", SLOW, async () => {
     assert.deepEqual(await run("idle", { bound: 6000 }), Array(50).fill(7));
   });
 
   test(
     "a shutdown leaves no worker, whatever jobs have left open; by force not even one that loops",
-    HANGS,
+    SLOW,
     async () => {
       const page = await pages.page();
       assert.deepEqual(await on(page, "leftOpen"), { neverScheduled: {} });
@@ -134,13 +137,13 @@ describe("in Chromium", { skip: NO_CHROMIUM, concurrency: AT_ONCE }, () => {
     },
   );
 
-  test("jobs wait inside jobs as deep as a worker's stack allows", HANGS, async () => {
+  test("jobs wait inside jobs as deep as a worker's stack allows", SLOW, async () => {
     const [deep, deeper] = (await run("depth")) as [number, string];
     assert.equal(deep, 120);
     assert.match(deeper, /jobs wait inside jobs \d+ deep/);
   });
 
-  test("a page that is loaded again leaves nothing behind", HANGS, async () => {
+  test("a page that is loaded again leaves nothing behind", SLOW, async () => {
     const page = await pages.page();
     for (let round = 0; round < 3; round++) {
       assert.equal(await on(page, "leaveBehind"), 2);
@@ -151,15 +154,15 @@ describe("in Chromium", { skip: NO_CHROMIUM, concurrency: AT_ONCE }, () => {
     await page.close();
   });
 
-  test("a worker of the user's creates a system, and may wait", HANGS, async () => {
+  test("a worker of the user's creates a system, and may wait", SLOW, async () => {
     assert.deepEqual(await run("nested"), [3, 2]);
   });
 
-  test("serve on a thread that nobody serves says what is missing", HANGS, async () => {
+  test("serve on a thread that nobody serves says what is missing", SLOW, async () => {
     assert.match((await run("stray")) as string, /serve\(\) works only on a thread that a JobSystem has started/);
   });
 
-  test("a failure that nobody waits for is reported", HANGS, async () => {
+  test("a failure that nobody waits for is reported", SLOW, async () => {
     assert.match((await run("unheard")) as string, /unheard/);
   });
 });
