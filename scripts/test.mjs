@@ -15,7 +15,7 @@ import { fileURLToPath } from "node:url";
 /** In milliseconds; the longest file, the model of deaths, takes some two minutes on a quiet machine. */
 const MOST_PER_FILE = 1_200_000;
 /** Files at once: some only wait, for other processes or for time to pass. */
-const AT_ONCE = availableParallelism() + 2;
+const AT_ONCE = availableParallelism() + 3;
 /** What a built test file imports that does more in the long run: its bounds, or the models, which have mutants then. */
 const HAS_MORE = /support\/(long|check)\.js/;
 const IS_MODEL = /^model[\\/]/;

@@ -68,7 +68,7 @@ describe("in Chromium", { skip: NO_CHROMIUM, concurrency: AT_ONCE }, () => {
     assert.match(mute, /must call serve\(\) of heddle\/worker/);
   });
 
-  test("the user's own shared buffers reach every thread, also one that is at work", HANGS, async () => {
+  test("the user's own shared buffers reach every thread, also one that is at work", SLOW, async () => {
     assert.deepEqual(await run("ownBuffers"), [[21], 35, 14, 4, 4, 280, 21, "WouldBlockError"]);
     assert.equal(await run("manyBuffers"), 20 * 7 * 190);
   });

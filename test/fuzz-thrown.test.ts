@@ -26,7 +26,7 @@ test("whatever a job throws, those who wait get a JobFailedError, and nothing el
         assert.ok(own instanceof JobFailedError);
         assert.equal(await jobs.run(work.add, 1, 2), 3);
       }),
-      bound(50, 300),
+      bound(30, 300),
     );
     await stillWorks(jobs);
   });
@@ -44,7 +44,7 @@ test("what a group's jobs throw rejects the group, which can be used again", asy
         group.run(work.nothing);
         await group;
       }),
-      bound(30, 150),
+      bound(20, 150),
     );
     await stillWorks(jobs);
   });

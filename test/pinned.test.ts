@@ -301,8 +301,8 @@ test(
   async () => {
     const run = process.pid;
     await withWorkers(bound([2], [1, 2, 3, 4]), async (jobs) => {
-      for (let k = 0; k < bound(15, 30); k++) {
-        const size = k % 15 === 14 ? 600 : 1 + (k % 50);
+      for (let k = 0; k < bound(8, 30); k++) {
+        const size = k % 15 === 7 ? 600 : 1 + (k % 50);
         await checkGraph(jobs, run * 100 + k, size, k % 2 === 0 ? "awaited" : "waited for");
       }
     });

@@ -114,6 +114,7 @@ export async function loopLater(cells: Int32Array): Promise<void> {
   loop(cells);
 }
 /** The child has a limit of its own: another worker may take it, and would loop for ever. */
+
 export function countEndlessly(cells: Int32Array): never {
   for (;;) Atomics.add(cells, 0, 1);
 }
