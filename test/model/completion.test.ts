@@ -186,8 +186,8 @@ catches("an owner takes the stack by a load and a store", listening, /a wake was
 
 catches("an owner does not look again after its announcement", waiting, /a wake was lost/, {
   file: "scheduler/wait",
-  from: "drainFinished(context);\n    const found = target.settled || context.undelivered.length > 0 ||",
-  to: "const found = context.undelivered.length > 0 ||",
+  from: "drainFinished(context);\n    const finished = target.settled ||",
+  to: "const finished =",
 });
 
 catches("an owner looks plainly, and takes the outcome over", waiting, /a data race/, {

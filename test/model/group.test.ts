@@ -154,8 +154,8 @@ catches("an owner sleeps without adding up what it has counted itself", helped, 
 
 catches("an owner does not look again after its announcement", one, /a wake was lost/, {
   file: "scheduler/wait",
-  from: "const found = target.settled || context.undelivered.length > 0 ||",
-  to: "const found = context.undelivered.length > 0 ||",
+  from: "const finished = target.settled ||",
+  to: "const finished =",
 });
 
 catches("an owner looks at the count by a plain read", listening, /a data race/, {

@@ -157,8 +157,8 @@ catches("the main thread lets go by a store", listening, /a wake was lost|ran/, 
 
 catches("the main thread does not look again after its announcement", waiting, /a wake was lost/, {
   file: "scheduler/wait",
-  from: "target.settled || context.undelivered.length > 0 || !nothingHere(context) ||",
-  to: "target.settled || context.undelivered.length > 0 ||",
+  from: "const found = finished || !nothingHere(context) ||",
+  to: "const found = finished ||",
 });
 
 catches("the main thread does not wake the workers when it lets go", stop, /a wake was lost/, {
