@@ -265,6 +265,11 @@ export class Codec {
   }
 
   #areHere(first: number, count: number): boolean {
+    return this.#everyBox(first, count, (kind, content) => this.#isHere(kind, content));
+  }
+
+  /** Whether `check` says yes of each of `count` values side by side that is more than a number or the like. */
+  #everyBox(first: number, count: number, check: (kind: number, content: number) => boolean): boolean {
     const { memory } = this.#context;
     let cell = first;
     for (let k = 0; k < count; k++) {
@@ -274,7 +279,7 @@ export class Codec {
         continue;
       }
       const kind = upper & 0xff;
-      if (!this.#isHere(kind, memory.i32[2 * cell])) return false;
+      if (!check(kind, memory.i32[2 * cell])) return false;
       cell += box.widthOf(kind);
     }
     return true;
@@ -358,22 +363,14 @@ export class Codec {
 
   /** Frees what `count` values side by side have taken. */
   #free(first: number, count: number): void {
-    const { memory, payloads } = this.#context;
-    let cell = first;
-    for (let k = 0; k < count; k++) {
-      const upper = memory.i32[2 * cell + 1];
-      if ((upper & box.TAG_MASK) !== box.TAG) {
-        cell++;
-        continue;
-      }
-      const kind = upper & 0xff;
-      const content = memory.i32[2 * cell];
+    const { payloads } = this.#context;
+    this.#everyBox(first, count, (kind, content) => {
       if (kind === box.STRING8 || kind === box.STRING16 || kind === box.FAILED_JOB) payloads.free(content);
       else if (box.isClone(kind)) this.#dropClone(content);
       else if (kind === box.DONE_JOB) this.#dropPacked(content);
       else if (box.isByNumber(kind)) this.objects.end(content);
-      cell += box.widthOf(kind);
-    }
+      return true;
+    });
   }
 
   /** Reads a clone for nothing: what it holds may count its travels. */
