@@ -39,18 +39,21 @@ export function waits() {
     const done = jobs.run(work.add, 1, 2);
     await jobs.run(work.later, 20);
     while (!done.settled) await jobs.run(work.later, 1);
+    // Held up until all has been asked.
+    const cells = shared(Int32Array, 2);
     const group = jobs.group();
-    group.run(work.later, 20);
+    group.run(work.until, cells);
     const waitGroup = new WaitGroup();
     waitGroup.add();
     const channel = new Channel({ capacity: 1 });
     const failures = [
       done.wait(),
-      await failure(() => jobs.run(work.later, 20).wait()),
+      await failure(() => jobs.run(work.until, cells).wait()),
       await failure(() => group.wait()),
       await failure(() => waitGroup.waitSync()),
       await failure(() => channel.receiveSync()),
     ];
+    Atomics.store(cells, 0, 1);
     await group;
     return failures;
   });
