@@ -47,7 +47,7 @@ describe("in Chromium", { skip: NO_CHROMIUM, concurrency: AT_ONCE }, () => {
     for (const message of refused) assert.match(message, /^WouldBlockError: .* would block .*; use /);
   });
 
-  test("a page that is not isolated is told which headers it lacks", HANGS, async () => {
+  test("a page that is not isolated is told which headers it lacks", SLOW, async () => {
     const [create, array, group, options, limits] = (await run("refused", { plain: true })) as string[];
     for (const message of [create, array, group]) {
       assert.match(message, /Cross-Origin-Opener-Policy: same-origin/);
@@ -90,7 +90,7 @@ describe("in Chromium", { skip: NO_CHROMIUM, concurrency: AT_ONCE }, () => {
     assert.deepEqual(await run("messages"), [{ heddle: "of the user's" }, true]);
   });
 
-  test("a worker's death is noticed, whoever ends it, and another takes its place", HANGS, async () => {
+  test("a worker's death is noticed, whoever ends it, and another takes its place", SLOW, async () => {
     const [failure, sum, workers] = (await run("terminated")) as [string, number, number];
     assert.match(failure, /^WorkerCrashedError: job "until" failed: its worker thread ended unexpectedly/);
     assert.deepEqual([sum, workers], [4, 2]);

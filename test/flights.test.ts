@@ -9,7 +9,7 @@ import { JobSystem } from "heddle";
 import { summaryGraph, WORK } from "../examples/flights/graph.js";
 import { summarize } from "../examples/flights/sequential.js";
 import { HANGS, PATIENCE } from "./support/hangs.js";
-import { bound } from "./support/long.js";
+import { bound, ONLY_LONG } from "./support/long.js";
 
 const FILE = new URL("../../node_modules/vega-datasets/data/flights-200k.json", import.meta.url);
 const MAIN = fileURLToPath(new URL("../examples/flights/main.js", import.meta.url));
@@ -28,7 +28,7 @@ test("the graph of jobs gives exactly what a sequential computation gives", HANG
   }
 });
 
-test("the program prints a table, writes a chart, and refuses wrong input", HANGS, () => {
+test("the program prints a table, writes a chart, and refuses wrong input", { ...HANGS, ...ONLY_LONG }, () => {
   const folder = mkdtempSync(join(tmpdir(), "heddle-flights-"));
   const run = (...args: string[]) =>
     spawnSync(process.execPath, [MAIN, ...args], { encoding: "utf8", timeout: PATIENCE });

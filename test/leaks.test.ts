@@ -17,11 +17,11 @@ const ENDS = {
   signals: "that goes on: of its jobs that have settled, a long-lived signal keeps none",
 };
 
-/** Takes the longest by far: ten workers die, one after the other. */
-const SLOW = "givenUp";
+/** Those that take the longest, as workers die or start again and again. */
+const SLOW = ["killed", "givenUp", "notCreated"];
 
 for (const [name, what] of Object.entries(ENDS)) {
-  test(`nothing is left of a system ${what}`, { ...HANGS, ...(name === SLOW && ONLY_LONG) }, () => {
+  test(`nothing is left of a system ${what}`, { ...HANGS, ...(SLOW.includes(name) && ONLY_LONG) }, () => {
     const run = spawnSync(process.execPath, ["--expose-gc", PROGRAM, name, `${bound(2, 4)}`], {
       encoding: "utf8",
       timeout: PATIENCE,

@@ -4,7 +4,7 @@ import test from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { DependencyFailedError, type Job, JobFailedError, JobSystem, shared } from "heddle";
 import { HANGS, until } from "./support/hangs.js";
-import { bound } from "./support/long.js";
+import { bound, ONLY_LONG } from "./support/long.js";
 import { WORK, withSystem } from "./support/systems.js";
 import * as work from "./support/work.js";
 
@@ -116,7 +116,7 @@ test("a shutdown by force reports no cancelled job as a failure that nobody has 
   assert.deepEqual(errors, []);
 });
 
-test("nor does one that terminates the worker while it cancels them", HANGS, async () => {
+test("nor does one that terminates the worker while it cancels them", { ...HANGS, ...ONLY_LONG }, async () => {
   for (let round = 0; round < bound(5, 50); round++) {
     const jobs = await JobSystem.create({ threads: 1, modules: [WORK] });
     const errors: Error[] = [];

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { Job } from "heddle";
 import { HANGS } from "./support/hangs.js";
-import { bound } from "./support/long.js";
+import { bound, ONLY_LONG } from "./support/long.js";
 import { WORK } from "./support/systems.js";
 import * as work from "./support/work.js";
 
@@ -20,28 +20,27 @@ async function smallEngine(regions: number) {
   return new Engine(undefined, layout, 0, await Functions.load([{ url: WORK.href }]), 64, [], () => {});
 }
 
-test(
-  "arguments that find no room give an ArenaFullError; when others have gone, there is room again",
-  HANGS,
-  async () => {
-    const engine = await smallEngine(6);
-    const spawn = (text: string) => engine.spawn(work.echo, 1, text, undefined, undefined, undefined, []);
-    const text = "x".repeat(200_000);
-    const jobs: Job<unknown>[] = [];
-    assert.throws(
-      () => {
-        for (;;) jobs.push(spawn(text) as Job<unknown>);
-      },
-      (error) => error instanceof ArenaFullError && /no room for these arguments/.test(error.message),
-    );
-    assert.ok(jobs.length > 2);
-    const { context, runner } = engine;
-    for (const job of jobs.slice(0, 2)) runner.drop((job as unknown as { _slot: number })._slot);
-    spawn(text);
-    spawn(text);
-    assert.throws(() => spawn(text), ArenaFullError);
-    // The slots of those that were refused were given back.
-    for (let k = 0; k < bound(2000, 5000); k++) assert.throws(() => spawn(text), ArenaFullError);
-    assert.ok(context.slots.take() !== 0);
-  },
-);
+test("arguments that find no room give an ArenaFullError; when others have gone, there is room again", {
+  ...HANGS,
+  ...ONLY_LONG,
+}, async () => {
+  const engine = await smallEngine(6);
+  const spawn = (text: string) => engine.spawn(work.echo, 1, text, undefined, undefined, undefined, []);
+  const text = "x".repeat(200_000);
+  const jobs: Job<unknown>[] = [];
+  assert.throws(
+    () => {
+      for (;;) jobs.push(spawn(text) as Job<unknown>);
+    },
+    (error) => error instanceof ArenaFullError && /no room for these arguments/.test(error.message),
+  );
+  assert.ok(jobs.length > 2);
+  const { context, runner } = engine;
+  for (const job of jobs.slice(0, 2)) runner.drop((job as unknown as { _slot: number })._slot);
+  spawn(text);
+  spawn(text);
+  assert.throws(() => spawn(text), ArenaFullError);
+  // The slots of those that were refused were given back.
+  for (let k = 0; k < bound(2000, 5000); k++) assert.throws(() => spawn(text), ArenaFullError);
+  assert.ok(context.slots.take() !== 0);
+});

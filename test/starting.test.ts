@@ -127,7 +127,7 @@ test("options of the start are checked", HANGS, async () => {
 
 /** While the main thread waits, Bun and Deno notice only by the limit that a module waits for what cannot come. */
 const ENDS = ["throw", BUN || DENO ? "loop" : "wait for nothing"];
-for (const [k, how] of bound(ENDS, [...new Set([...ENDS, "loop", "exit", "wait"])]).entries()) {
+for (const [k, how] of bound(ENDS, [...new Set([...ENDS, "loop", "wait for nothing", "exit", "wait"])]).entries()) {
   test(`later workers that ${how}: given up after ten; queued jobs, waits and shutdowns end`, HANGS, async () => {
     for (const wait of LONG ? [true, false] : [k % 2 === 0]) {
       const jobs = how === "loop" || how === "wait" ? await createQuickly() : await create({ threads: 1 });

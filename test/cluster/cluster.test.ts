@@ -25,6 +25,7 @@ import {
   type WorkerOptions,
 } from "heddle/cluster";
 import { HANGS, until } from "../support/hangs.js";
+import { ONLY_LONG } from "../support/long.js";
 import * as work from "./support/cluster-work.js";
 import { folder, linesOf, WORK } from "./support/clusters.js";
 
@@ -496,51 +497,50 @@ test("a run outlives the process: a folder keeps the embedded database", HANGS, 
   assert.equal(await run.result("answer"), 42);
 });
 
-test(
-  "a worker with older modules leaves jobs that it does not know to others; the run says for what it waits",
-  HANGS,
-  async (t) => {
-    const at = folder(t);
-    for (const [age, text] of [
-      ["old", ""],
-      ["new", "export function fresh() { return 1; }"],
-    ]) {
-      mkdirSync(at(age));
-      writeFileSync(join(at(age), "ages.mjs"), `export function known() { return 2; }\n${text}`);
-    }
-    const connect = (age: string) => Cluster.connect({ modules: [join(at(age), "ages.mjs")], directory: at("runs") });
-    const first = await connect("new");
-    const ages = (await import(pathToFileURL(join(at("new"), "ages.mjs")).href)) as Record<string, () => number>;
-    const graph = first.graph();
-    const fresh = Array.from({ length: 20 }, () => graph.spawn(ages.fresh).with({ retries: 0 }));
-    graph.spawn(ages.known).with({ name: "known", retries: 0 }).after(graph.spawn(ages.known));
-    graph
-      .spawn(ages.known)
-      .with({ name: "last" })
-      .after(...fresh);
-    const { id } = await first.submit(graph);
-    await first.close();
-    const second = await connect("old");
-    const heard: string[] = [];
-    second.on("error", ({ message }) => heard.push(message));
-    await second.startWorker({ threads: 1 });
-    const run = await second.attach(id);
-    assert.equal(await run.result("known"), 2);
-    await until(async () => (await run.status()).waitingFor.length > 0);
-    const { waitingFor, completed, failed, state } = await run.status();
-    assert.deepEqual(
-      { waitingFor, completed, failed, state },
-      { waitingFor: ["ages.fresh"], completed: 2, failed: 0, state: "running" },
-    );
-    assert.deepEqual(heard, [
-      'this worker\'s module ages has no function "fresh": is it older than the graph? its jobs are left to others',
-    ]);
-    await second.close();
-    const third = await connect("new");
-    t.after(() => third.close());
-    await third.startWorker({ threads: 1 });
-    const again = await third.attach(id);
-    assert.equal(await again.result("last"), 2);
-    assert.deepEqual((await again.status()).waitingFor, []);
-  },
-);
+test("a worker with older modules leaves jobs that it does not know to others; the run says for what it waits", {
+  ...HANGS,
+  ...ONLY_LONG,
+}, async (t) => {
+  const at = folder(t);
+  for (const [age, text] of [
+    ["old", ""],
+    ["new", "export function fresh() { return 1; }"],
+  ]) {
+    mkdirSync(at(age));
+    writeFileSync(join(at(age), "ages.mjs"), `export function known() { return 2; }\n${text}`);
+  }
+  const connect = (age: string) => Cluster.connect({ modules: [join(at(age), "ages.mjs")], directory: at("runs") });
+  const first = await connect("new");
+  const ages = (await import(pathToFileURL(join(at("new"), "ages.mjs")).href)) as Record<string, () => number>;
+  const graph = first.graph();
+  const fresh = Array.from({ length: 20 }, () => graph.spawn(ages.fresh).with({ retries: 0 }));
+  graph.spawn(ages.known).with({ name: "known", retries: 0 }).after(graph.spawn(ages.known));
+  graph
+    .spawn(ages.known)
+    .with({ name: "last" })
+    .after(...fresh);
+  const { id } = await first.submit(graph);
+  await first.close();
+  const second = await connect("old");
+  const heard: string[] = [];
+  second.on("error", ({ message }) => heard.push(message));
+  await second.startWorker({ threads: 1 });
+  const run = await second.attach(id);
+  assert.equal(await run.result("known"), 2);
+  await until(async () => (await run.status()).waitingFor.length > 0);
+  const { waitingFor, completed, failed, state } = await run.status();
+  assert.deepEqual(
+    { waitingFor, completed, failed, state },
+    { waitingFor: ["ages.fresh"], completed: 2, failed: 0, state: "running" },
+  );
+  assert.deepEqual(heard, [
+    'this worker\'s module ages has no function "fresh": is it older than the graph? its jobs are left to others',
+  ]);
+  await second.close();
+  const third = await connect("new");
+  t.after(() => third.close());
+  await third.startWorker({ threads: 1 });
+  const again = await third.attach(id);
+  assert.equal(await again.result("last"), 2);
+  assert.deepEqual((await again.status()).waitingFor, []);
+});

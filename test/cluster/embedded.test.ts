@@ -15,7 +15,7 @@ const { Database }: typeof import("../../dist/cluster/database.js") = await part
 const { Vacuum }: typeof import("../../dist/cluster/vacuum.js") = await part("vacuum");
 const { checkClusterOptions }: typeof import("../../dist/cluster/options.js") = await part("options");
 
-test("old versions of rows are vacuumed away", HANGS, async (t) => {
+test("old versions of rows are vacuumed away", { ...HANGS, ...ONLY_LONG }, async (t) => {
   const errors: Error[] = [];
   const report = (error: Error) => errors.push(error);
   const database = await Database.open(checkClusterOptions({ modules: [WORK] }), report);
@@ -72,16 +72,15 @@ test("the job of a process that was killed is run by the next one that has the d
   assert.equal(linesOf(file).length, 2);
 });
 
-test(
-  "a worker that has been idle for long begins what is submitted, and what is to be tried again",
-  HANGS,
-  async (t) => {
-    const file = folder(t)("tries");
-    await using cluster = await Cluster.connect({ modules: [WORK] });
-    await cluster.startWorker({ threads: 1 });
-    await new Promise((resolve) => setTimeout(resolve, 3000));
-    const graph = cluster.graph();
-    const job = graph.spawn(work.flaky, file, 2);
-    assert.equal(await (await cluster.submit(graph)).result(job), 2);
-  },
-);
+test("a worker that has been idle for long begins what is submitted, and what is to be tried again", {
+  ...HANGS,
+  ...ONLY_LONG,
+}, async (t) => {
+  const file = folder(t)("tries");
+  await using cluster = await Cluster.connect({ modules: [WORK] });
+  await cluster.startWorker({ threads: 1 });
+  await new Promise((resolve) => setTimeout(resolve, 3000));
+  const graph = cluster.graph();
+  const job = graph.spawn(work.flaky, file, 2);
+  assert.equal(await (await cluster.submit(graph)).result(job), 2);
+});

@@ -76,7 +76,7 @@ before(async () => {
 
 after(() => cluster.close());
 
-test("random graphs, with failures", HANGS, async () => {
+test("random graphs, with failures", { ...HANGS, ...ONLY_LONG }, async () => {
   for (let seed = 1; seed <= bound(1, 12); seed++) {
     const nodes = randomGraph(seed);
     const expected = await onOneMachine(nodes);
