@@ -166,8 +166,8 @@ async function checkTable(jobs: JobSystem, instances: Map<string, unknown>): Pro
         assert.equal(error.name, "DataCloneError");
         assert.match(error.message, /^job "echo": argument 0/, what);
         if (place === "in an object") assert.match(error.message, /argument 0 at \.value/, what);
-        const isOther =
-          typeof host === "object" && host !== null && Object.getPrototypeOf(host) !== Object.getPrototypeOf(value);
+        const is = typeof host === "object" && host !== null ? Object.getPrototypeOf(host) : undefined;
+        const isOther = DENO ? is !== Object.getPrototypeOf(value) : is === Object.prototype;
         const mayBeRefused =
           host === undefined ||
           isOther ||

@@ -299,6 +299,7 @@ export class Engine {
   help(target: Job<unknown> | Group): void {
     const before = this.context.enter();
     try {
+      this.#checkBlocks(target);
       this.#help(target);
     } finally {
       this.context.leave(before);
@@ -306,7 +307,6 @@ export class Engine {
   }
 
   #help(target: Job<unknown> | Group): void {
-    this.#checkBlocks(target);
     this.#checkWait(this.#executing(waitFor, target), target);
   }
 
@@ -346,7 +346,6 @@ export class Engine {
    * @returns false if it never will, as this thread is alone and has nothing more to execute
    */
   helpUntil(target: Outsider): boolean {
-    if (!mayBlock && !this.context.alone) throw mustNotBlock("waitSync()", "await waitGroup.wait()");
     const { context } = this;
     const before = context.enter();
     try {

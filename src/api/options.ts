@@ -2,12 +2,12 @@
 
 import {
   availableParallelism,
+  hasProcesses,
+  noSharedMemory,
   otherRuntime,
   type ResourceLimits,
   type StartOptions,
   type ThreadOptions,
-  withoutProcess,
-  withoutSharedMemory,
 } from "../platform/host.js";
 import type { MemberOptions } from "./member.js";
 import { checkModules, type JobModule, type Source } from "./modules.js";
@@ -119,8 +119,8 @@ export function checkOptions(options: JobSystemOptions): CheckedOptions {
 
 /** @throws Error where threads have no memory in common */
 function checkShares(threads: number): void {
-  const why = threads === 0 ? undefined : withoutSharedMemory();
-  if (why !== undefined) throw new Error(`${why}; or give threads: 0, with which this thread runs all jobs itself`);
+  if (threads === 0 || noSharedMemory === undefined) return;
+  throw new Error(`${noSharedMemory}; or give threads: 0, with which this thread runs all jobs itself`);
 }
 
 /** @throws TypeError for an option of threads that is of another kind */
@@ -139,9 +139,8 @@ function checkThreads(worker: unknown, execArgv: unknown, env: unknown, name: un
       `env must be an object such as { ...process.env, LEVEL: "debug" }, or SHARE_ENV, not ${env === null ? "null" : typeof env}`,
     );
   }
-  const host = withoutProcess();
-  if (host !== undefined && (execArgv !== undefined || env !== undefined)) {
-    throw new TypeError(`execArgv and env are for processes, which ${host} have not; leave them out there`);
+  if (!hasProcesses && (execArgv !== undefined || env !== undefined)) {
+    throw new TypeError("execArgv and env are for processes, which browsers do not have; leave them out there");
   }
   if (typeof name !== "string" || name === "") throw new TypeError("name must be a text that is not empty");
 }

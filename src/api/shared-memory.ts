@@ -1,5 +1,5 @@
 /** Memory that threads share, and that goes by reference from thread to thread. */
-import { withoutSharedMemory } from "../platform/host.js";
+import { noSharedMemory } from "../platform/host.js";
 
 /**
  * Makes a shared buffer.
@@ -7,7 +7,6 @@ import { withoutSharedMemory } from "../platform/host.js";
  * @throws Error where there is no shared memory, which says what to do; RangeError when there is not enough
  */
 export function sharedBuffer(bytes: number): SharedArrayBuffer {
-  const why = withoutSharedMemory();
-  if (why !== undefined) throw new Error(why);
+  if (noSharedMemory !== undefined) throw new Error(noSharedMemory);
   return new SharedArrayBuffer(bytes);
 }

@@ -104,8 +104,8 @@ export class WaitGroup extends Primitive {
     const { round } = countdown;
     if (countdown.over(round)) return;
     const engine = engineHere();
+    if (!mayBlock && !engine?.context.alone) throw mustNotBlock("waitSync()", "await waitGroup.wait()");
     if (engine === undefined) {
-      if (!mayBlock) throw mustNotBlock("waitSync()", "await waitGroup.wait()");
       beforeBlocking();
       while (!countdown.over(round)) countdown.sleep(round);
       return;

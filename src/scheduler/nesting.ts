@@ -3,7 +3,7 @@
  * How deep that may go, and what may be executed there.
  */
 import { B_ACTIVITY, BLOCKED, CANCELLING } from "../memory/layout.js";
-import { sizesStacks, smallStacks } from "../platform/host.js";
+import { DEEPEST } from "../platform/host.js";
 import { abandonsSuspended, suspendedOn } from "./asynchronous.js";
 import { AT_REST, BUSY, type Context, IDLE, MAIN } from "./context.js";
 import { mainJobsReady, takeMainJob } from "./main-jobs.js";
@@ -11,16 +11,10 @@ import { leastItem } from "./rank.js";
 import { findReady, nothingReady, nothingToTake } from "./ready.js";
 
 /**
- * How deep the main thread executes others' jobs inside jobs: some 300 KiB of a stack that has 1 MiB by default. Its own,
+ * How deep the main thread executes others' jobs inside jobs: half as deep as it may be, on Node some 300 KiB of its stack. Its own,
  * which nobody else runs, as deep again.
  */
-const MAIN_DEPTH = 256;
-const MAX_MAIN_DEPTH = 2 * MAIN_DEPTH;
-/** The same for any thread of a browser: stacks of Chromium's workers, of some 500 KiB, end at about 300. */
-const SMALL_DEPTH = 128;
-
-/** How deep jobs may wait inside jobs that wait on a worker: every level takes some of its stack. */
-const MAX_DEPTH = sizesStacks ? 1500 : MAX_MAIN_DEPTH;
+const MAIN_DEPTH = DEEPEST.main / 2;
 
 /** What is executed here from now on is inside the job that runs here, if one does. @returns what `unnest` is to be given */
 export function nest(context: Context): number {
@@ -43,8 +37,7 @@ export function unnest(context: Context, outer: number): void {
 
 /** Whether jobs wait inside jobs so deep on this thread that none can be executed any more. */
 export function tooDeep({ me, depth }: Context): boolean {
-  if (smallStacks) return depth >= SMALL_DEPTH;
-  return depth >= (me === MAIN ? MAX_MAIN_DEPTH : MAX_DEPTH);
+  return depth >= (me === MAIN ? DEEPEST.main : DEEPEST.worker);
 }
 
 /** Finds a job that this thread can execute inside another, or while it waits: none that is foreign there. @returns its slot, or 0 */

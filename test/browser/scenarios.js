@@ -148,13 +148,19 @@ export function messages() {
   });
 }
 
-/** The user terminates a worker, which he has started himself, in the midst of a job. */
-export async function terminated() {
+/** Workers that the user starts himself, and notes. */
+function notedWorkers() {
   const workers = [];
   const worker = (options) => {
     workers.push(new Worker("/serve.js", options));
     return workers.at(-1);
   };
+  return { workers, worker };
+}
+
+/** The user terminates a worker, which he has started himself, in the midst of a job. */
+export async function terminated() {
+  const { workers, worker } = notedWorkers();
   return withSystem({ threads: 1, worker, modules: [work] }, async (jobs) => {
     const cells = shared(Int32Array, 2);
     const job = jobs.run(work.until, cells);
@@ -167,11 +173,7 @@ export async function terminated() {
 
 /** A worker that sleeps is terminated: nobody's job is lost, and the system says so. */
 export async function terminatedAsleep() {
-  const workers = [];
-  const worker = (options) => {
-    workers.push(new Worker("/serve.js", options));
-    return workers.at(-1);
-  };
+  const { workers, worker } = notedWorkers();
   return withSystem({ threads: 2, worker, modules: [work] }, async (jobs) => {
     const reported = new Promise((resolve) => jobs.once("error", ({ message }) => resolve(message)));
     workers[0].terminate();
@@ -284,11 +286,7 @@ export function depth() {
 
 /** What must work though timers hardly run: jobs, channels, deaths, limits. */
 export function throttled() {
-  const workers = [];
-  const worker = (options) => {
-    workers.push(new Worker("/serve.js", options));
-    return workers.at(-1);
-  };
+  const { workers, worker } = notedWorkers();
   return withSystem({ threads: 2, worker, modules: [work] }, async (jobs) => {
     const sums = await Promise.all(Array.from({ length: 200 }, (_, k) => jobs.run(work.add, k, 1)));
     const made = await jobs.run(work.useMade, 5);

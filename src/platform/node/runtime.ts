@@ -2,6 +2,9 @@
 
 const { bun, deno } = process.versions;
 
+/** Whether it is Deno. */
+export const isDeno = deno !== undefined;
+
 /** What another runtime than Node is called. */
 export const otherRuntime: string | undefined =
   bun !== undefined ? `Bun ${bun}` : deno !== undefined ? `Deno ${deno}` : undefined;

@@ -11,9 +11,9 @@ import threads, {
   type WorkerOptions,
 } from "node:worker_threads";
 import { programAt } from "../../program.js";
-import { keepAlive } from "./clock.js";
+import { after, keepAlive } from "./clock.js";
 import { countOwn } from "./opened.js";
-import { otherRuntime } from "./runtime.js";
+import { isDeno, otherRuntime } from "./runtime.js";
 
 export type { ResourceLimits, Worker };
 
@@ -23,8 +23,11 @@ const { exit } = process;
 /** Room on each worker's stack for jobs that wait inside jobs, in MiB. */
 const STACK_MEBIBYTES = 16;
 
-/** Whether workers have that room. */
-export const sizesStacks = process.versions.deno === undefined;
+/**
+ * How deep jobs may wait inside jobs that wait, on the main thread, whose stack has 1 MiB by default, and on a worker: every level
+ * takes some of the stack. Deno gives its workers small stacks.
+ */
+export const DEEPEST = { main: 512, worker: isDeno ? 512 : 1500 };
 
 /** What the user's own `worker` is called with; all of it is for `new Worker`. */
 export interface StartOptions extends WorkerOptions {
@@ -184,7 +187,7 @@ interface Locks {
  */
 export function beEndable(): () => void {
   let release = () => {};
-  if (process.versions.deno !== undefined) {
+  if (isDeno) {
     const { locks } = globalThis.navigator as unknown as { readonly locks: Locks };
     const held = new Promise<void>((resolve) => {
       release = resolve;
@@ -200,8 +203,8 @@ const ENDS_WITHIN = 50;
 /** Calls `ended` with its exit code when a thread has ended. */
 export function whenEnded(thread: Worker, ended: (code: number) => void): void {
   thread.on("exit", (code) => {
-    if (process.versions.deno === undefined) ended(code);
-    else setTimeout(() => ended(code), ENDS_WITHIN);
+    if (isDeno) after(ENDS_WITHIN, () => ended(code));
+    else ended(code);
   });
 }
 

@@ -21,7 +21,7 @@ export function asMicrotask(work: () => void): void {
   queueMicrotask(work);
 }
 
-/** What is to be done in later turns, the oldest first, and the port whose message begins such a turn: a timer would wait for 4 ms. */
+/** Work for later turns, the oldest first. A message begins each of these turns, as a timer would take 4 ms. */
 const turns: (() => void)[] = [];
 const { port1: bell, port2: ring } = new MessageChannel();
 bell.onmessage = () => turns.shift()?.();
@@ -52,7 +52,7 @@ export function after(milliseconds: number, work: () => void): () => void {
 /** As `turn`: a page lives as long as it is open. */
 export const turnIfAlive = turn;
 
-/** Keeps nothing alive: a page needs no reason to stay. @returns what there is to be called at the end */
+/** Does nothing: a page stays without a reason. @returns what the caller calls at the end, which does nothing either */
 export function hold(): () => void {
   return () => {};
 }

@@ -70,7 +70,7 @@ export function onExit(last: (code: number) => void): void {
   };
 }
 
-/** A worker stays until it is ended. @returns what there is to be called then */
+/** Does nothing: a worker stays until somebody ends it. @returns what the caller calls at the end, which does nothing either */
 export function stayAlive(_port: MessagePort): () => void {
   return () => {};
 }
@@ -78,7 +78,7 @@ export function stayAlive(_port: MessagePort): () => void {
 /** In a browser, workers print themselves. */
 export function printThrough(): void {}
 
-/** This thread holds a lock already, as long as it lives. @returns what there is to be called at the end */
+/** Does nothing: a browser ends any worker. @returns what the caller calls at the end, which does nothing either */
 export function beEndable(): () => void {
   return () => {};
 }

@@ -69,22 +69,17 @@ export function availableParallelism(): number {
   return globalThis.navigator.hardwareConcurrency || 1;
 }
 
-/** Why there is no memory that threads share, and what to do; undefined where there is. */
-export function withoutSharedMemory(): string | undefined {
-  if (typeof SharedArrayBuffer === "function") return undefined;
-  return "there is no shared memory, as this page is not cross-origin isolated: serve it over https or from localhost, with the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp";
-}
+/** Why threads have no memory in common, and what to do; undefined where they have. */
+export const noSharedMemory: string | undefined =
+  typeof SharedArrayBuffer === "function"
+    ? undefined
+    : "there is no shared memory, as this page is not cross-origin isolated: serve it over https or from localhost, with the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp";
 
-/** What this runtime is called if threads take no options of processes, nor limits of memory. */
-export function withoutProcess(): string | undefined {
-  return "browsers";
-}
+/** Whether there are processes, whose options and environment threads take. */
+export const hasProcesses: boolean = false;
 
-/** Whether the stacks of threads are small, and not ours to size. */
-export const smallStacks: boolean = true;
-
-/** Whether workers have much room on their stacks. */
-export const sizesStacks: boolean = false;
+/** How deep jobs may wait inside jobs that wait: the stacks of Chromium's workers, of some 500 KiB, end at about 300. */
+export const DEEPEST = { main: 128, worker: 128 };
 
 /** What another runtime than Node is called. */
 export const otherRuntime: string | undefined = "this browser";

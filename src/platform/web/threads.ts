@@ -1,13 +1,14 @@
 /**
- * Threads, as who starts them sees them. A browser tells nobody that a worker has ended, whether it was terminated or has ended by
- * itself. But a lock that it holds is released then. So each thread holds one, and who has started it asks for the same.
+ * Threads, as their starter sees them: the thread that has started them. A browser tells nobody that a worker has ended, neither when
+ * it was terminated nor when it has ended by itself. But it releases the locks that the worker held. So each thread holds a lock, and
+ * its starter asks for the same one: when the starter gets it, the thread has ended.
  *
- * A thread says that its program is loaded; it is given its start data; it takes its lock and says so. Only then does it use what
- * it was given. So a thread that is terminated before that can do nothing any more.
+ * A thread says that its program is loaded. Its starter gives it the start data. The thread takes its lock and says so. Only then does
+ * it use the data. So a thread that is terminated before that does nothing.
  */
 import { programAt } from "../../program.js";
 
-/** What a thread and who has started it tell each other, among messages of the user's. */
+/** The messages between a thread and its starter. Messages of the user's go the same way. */
 export type Notice =
   | { readonly heddle: "loaded" }
   | { readonly heddle: "start"; readonly data: unknown; readonly lock: string }
@@ -46,7 +47,7 @@ function checkWorker(worker: unknown): Worker {
   );
 }
 
-/** What a thread tells who has started it. */
+/** What the starter hears of a thread. */
 interface Events {
   message: (value: unknown) => void;
   error: (error: unknown) => void;
@@ -84,7 +85,7 @@ export class Thread {
       // Later ones end nothing, and the browser shows them as those of the page.
       if (this.#loaded) return;
       this.#events.error?.(reasonOf(event, program));
-      void this.terminate();
+      this.terminate();
     });
   }
 
